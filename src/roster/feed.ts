@@ -1,0 +1,195 @@
+import type { PresenceRecord, UserId } from '../presence/record.ts';
+import { EMPTY_RECORD, view } from '../presence/record.ts';
+import { NEVER } from '../presence/time.ts';
+import { cursorScope, decodeCursor, encodeCursor, type Position } from './cursor.ts';
+import type { FriendView, RosterOptions, RosterUpdate } from './update.ts';
+
+/** What a feed reads when it makes a frame: always the newest. */
+export interface FeedSource {
+  readonly viewer: UserId;
+  friendIds(): Iterable<UserId>;
+  isFriend(userId: UserId): boolean;
+  /** The friend's newest known record. */
+  record(userId: UserId): PresenceRecord | undefined;
+  /** The version of the friend list that the feed has been told about in full. */
+  listVersion(): number;
+  /** Names the data that is shown, so that no cursor is taken for one of other data. */
+  lineage(): string;
+  /** Everything up to this revision has been applied. */
+  applied(): number;
+  stale(): boolean;
+  /** What of the friend list changed after `version`; null where that is no longer known. */
+  listChangesSince(version: number): ListChanges | null;
+  closed(feed: RosterFeed): void;
+}
+
+export interface ListChanges {
+  readonly added: readonly UserId[];
+  readonly removed: readonly UserId[];
+}
+
+/** How far ahead of the store's time a cursor may be before it is taken for none of ours, µs. */
+const CURSOR_SLACK = 10_000_000;
+
+/**
+ * One viewer's stream. It holds whom to show next, never a queue of what happened, and is pulled: whoever is slow gets the
+ * newest state late, and costs no more than the roster.
+ */
+export class RosterFeed implements AsyncIterableIterator<RosterUpdate, undefined, undefined> {
+  readonly #source: FeedSource;
+  readonly #only: ReadonlySet<UserId> | null;
+  readonly #coalesceMs: number;
+  #lineage: string;
+  #scope: string;
+  /** It goes on from the cursor that it was given. */
+  readonly resumed: boolean;
+  readonly #dirty = new Set<UserId>();
+  readonly #removed = new Set<UserId>();
+  #position: Position = { presence: NEVER, friends: NEVER };
+  #start: 'reset' | 'resume' | null;
+  #toldStale = false;
+  #lastFrameAt = Number.NEGATIVE_INFINITY;
+  #wake: (() => void) | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  /** `now` is the store's time in µs: no cursor of ours can be ahead of it. */
+  constructor(source: FeedSource, options: RosterOptions, now: number) {
+    this.#source = source;
+    this.#only = options.only;
+    this.#coalesceMs = options.coalesceMs;
+    this.#lineage = source.lineage();
+    this.#scope = cursorScope(this.#lineage, source.viewer, options.only);
+    this.resumed = this.#resume(options.after, now);
+    this.#start = this.resumed ? 'resume' : 'reset';
+  }
+
+  /** The friend looks different to this viewer, or is a friend from now on. */
+  mark(userId: UserId): void {
+    if (!this.#wants(userId)) return;
+    this.#removed.delete(userId);
+    this.#dirty.add(userId);
+    this.#notify();
+  }
+
+  /** No longer a friend. */
+  drop(userId: UserId): void {
+    if (!this.#wants(userId)) return;
+    this.#dirty.delete(userId);
+    this.#removed.add(userId);
+    this.#notify();
+  }
+
+  /** Something that every feed must tell, such as staleness, may have changed. */
+  nudge(): void {
+    this.#notify();
+  }
+
+  async next(): Promise<IteratorResult<RosterUpdate, undefined>> {
+    while (!this.#ended) {
+      const wait = this.#hasNews() ? this.#lastFrameAt + this.#coalesceMs - performance.now() : null;
+      if (wait !== null && wait <= 0) return { done: false, value: this.#frame() };
+      await this.#sleep(wait);
+    }
+    return { done: true, value: undefined };
+  }
+
+  /** Idempotent; a `next` that waits resolves as done. */
+  async return(): Promise<IteratorResult<RosterUpdate, undefined>> {
+    if (!this.#ended) {
+      this.#ended = true;
+      this.#source.closed(this);
+      this.#notify();
+    }
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #wants(userId: UserId): boolean {
+    return this.#only === null || this.#only.has(userId);
+  }
+
+  #hasNews(): boolean {
+    return (
+      this.#start !== null || this.#dirty.size > 0 || this.#removed.size > 0 || this.#source.stale() !== this.#toldStale
+    );
+  }
+
+  /** News do not shorten the wait between two frames; only the end does. */
+  #notify(): void {
+    if (this.#timer && !this.#ended) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+
+  /** Until there is something to do: news, the end, or, where given, `ms` over. */
+  #sleep(ms: number | null): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      if (ms === null) return;
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.#notify();
+      }, ms);
+    });
+  }
+
+  #resume(after: string | null, now: number): boolean {
+    const position = after === null ? null : decodeCursor(this.#scope, after);
+    if (position === null || position.presence > now + CURSOR_SLACK) return false;
+    const list = this.#source.listChangesSince(position.friends);
+    if (list === null) return false;
+    this.#position = position;
+    for (const id of list.added) if (this.#wants(id)) this.#dirty.add(id);
+    for (const id of list.removed) if (this.#wants(id)) this.#removed.add(id);
+    for (const id of this.#mine()) if (this.#view(id).rev > position.presence) this.#dirty.add(id);
+    return true;
+  }
+
+  *#mine(): Iterable<UserId> {
+    for (const id of this.#only ?? this.#source.friendIds()) if (this.#source.isFriend(id)) yield id;
+  }
+
+  #view(userId: UserId): FriendView['view'] {
+    return view(this.#source.record(userId) ?? EMPTY_RECORD, this.#source.viewer);
+  }
+
+  #frame(): RosterUpdate {
+    const reset = this.#start === 'reset';
+    const ids = reset ? [...this.#mine()] : [...this.#dirty];
+    const changes: FriendView[] = [];
+    let newest = NEVER;
+    for (const id of ids) {
+      if (!this.#source.isFriend(id)) continue;
+      const shown = this.#view(id);
+      newest = Math.max(newest, shown.rev);
+      changes.push({ id, view: shown });
+    }
+    const removed = reset ? [] : [...this.#removed];
+    this.#followLineage();
+    this.#start = null;
+    this.#dirty.clear();
+    this.#removed.clear();
+    this.#toldStale = this.#source.stale();
+    this.#lastFrameAt = performance.now();
+    // A cursor never claims what may not have reached this node yet.
+    const presence = Math.max(this.#position.presence, Math.min(newest, this.#source.applied()));
+    this.#position = { presence, friends: this.#source.listVersion() };
+    return { reset, changes, removed, cursor: encodeCursor(this.#scope, this.#position), stale: this.#toldStale };
+  }
+
+  /** Revisions of a store that lost writes say nothing about what was shown before: a resume then brings everybody. */
+  #followLineage(): void {
+    const lineage = this.#source.lineage();
+    if (lineage === this.#lineage) return;
+    this.#lineage = lineage;
+    this.#scope = cursorScope(lineage, this.#source.viewer, this.#only);
+    this.#position = { ...this.#position, presence: NEVER };
+  }
+}

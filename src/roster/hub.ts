@@ -1,0 +1,108 @@
+import { unavailable } from '../errors.ts';
+import type { FriendGraph } from '../friends/port.ts';
+import type { Logger } from '../log.ts';
+import type { PresenceRecord, UserId } from '../presence/record.ts';
+import type { PresenceStore } from '../store/port.ts';
+import { RosterFeed } from './feed.ts';
+import { Gate } from './gate.ts';
+import { OwnFeed } from './own-feed.ts';
+import { People } from './people.ts';
+import { Roster } from './roster.ts';
+import type { RosterOptions } from './update.ts';
+
+/**
+ * How many rosters are read at once. When everybody comes back at the same time, or the store does, it is asked for this
+ * much, and between two of them there is room for the changes of those who are here already.
+ */
+const READINGS_AT_ONCE = 64;
+
+/** Who watches whom on this node. Opens what a stream needs and closes it with the last stream that needs it. */
+export class Hub {
+  readonly #store: PresenceStore;
+  readonly #graph: FriendGraph;
+  readonly #log: Logger;
+  readonly #people: People;
+  readonly #rosters = new Map<UserId, { readonly roster: Roster; readonly opened: Promise<void> }>();
+  readonly #ownFeeds = new Set<OwnFeed>();
+  #lineage: string | null = null;
+  readonly #readings = new Gate(READINGS_AT_ONCE);
+  #closed = false;
+
+  constructor(store: PresenceStore, graph: FriendGraph, log: Logger) {
+    this.#store = store;
+    this.#graph = graph;
+    this.#log = log;
+    this.#people = new People(store, log, () => this.#staleChanged());
+  }
+
+  /**
+   * A stream of the viewer's friends, not older than this call in any part. Rejects with UNAVAILABLE where the store
+   * is away and this node does not know the roster from another stream, or cannot go on from where the caller stopped: it
+   * might have been told less than the caller. If it can, the stream begins stale.
+   */
+  async watchRoster(viewer: UserId, options: RosterOptions): Promise<RosterFeed> {
+    const known = this.#rosters.get(viewer);
+    const { roster, opened } = known ?? this.#create(viewer);
+    roster.hold();
+    try {
+      await opened;
+      try {
+        if (known) await roster.freshen();
+        await this.#people.catchUp();
+      } catch (error) {
+        if (!this.#people.stale) throw error;
+      }
+      const feed = new RosterFeed(roster, options, this.#store.clock.now() * 1000);
+      if (this.#people.stale && options.after !== null && !feed.resumed) {
+        throw unavailable('This node cannot go on from this cursor while the store is away.');
+      }
+      roster.add(feed);
+      if (this.#closed) await feed.return();
+      return feed;
+    } finally {
+      roster.release();
+    }
+  }
+
+  async watchViewer(viewer: UserId, current: () => Promise<PresenceRecord>): Promise<OwnFeed> {
+    const feed = new OwnFeed(viewer, this.#people, this.#graph, this.#log, () => this.#ownFeeds.delete(feed));
+    this.#ownFeeds.add(feed);
+    await feed.open(current);
+    if (this.#closed) await feed.return();
+    return feed;
+  }
+
+  /** Idempotent; ends all streams. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const rosters = [...this.#rosters.values()].map(({ roster }) => roster.close());
+    const ownFeeds = [...this.#ownFeeds].map((feed) => feed.return());
+    this.#rosters.clear();
+    await Promise.all([...rosters, ...ownFeeds]);
+    await this.#people.close();
+  }
+
+  #staleChanged(): void {
+    const { lineage, stale } = this.#people;
+    const replaced = !stale && lineage !== this.#lineage;
+    this.#lineage = lineage;
+    for (const { roster } of this.#rosters.values()) {
+      roster.nudge();
+      // Data that are not the same as before have other friend lists as well.
+      if (replaced) roster.outdate();
+    }
+  }
+
+  #create(viewer: UserId): { readonly roster: Roster; readonly opened: Promise<void> } {
+    const discard = (): void => {
+      if (this.#rosters.get(viewer)?.roster !== roster) return;
+      this.#rosters.delete(viewer);
+      void roster.close();
+    };
+    const roster = new Roster(viewer, this.#graph, this.#people, this.#readings, this.#log, discard);
+    const entry = { roster, opened: roster.open() };
+    this.#rosters.set(viewer, entry);
+    entry.opened.catch(discard);
+    return entry;
+  }
+}

@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import type { WebSocket } from 'ws';
+import type { Clock } from '../presence/time.ts';
+import type { Caller } from '../service/api.ts';
+import type { Identity } from './auth.ts';
+import { callAt } from './deadline.ts';
+import { SignOfLife, type Traffic } from './sign-of-life.ts';
+
+/** Codes with which we close a socket ourselves; the others are those of graphql-transport-ws. */
+export const CLOSE_BAD_REQUEST = 4400;
+export const CLOSE_FORBIDDEN = 4403;
+export const CLOSE_RESTARTING = 1012;
+export const CLOSE_TRY_LATER = 1013;
+
+/** The most that a close frame can hold as its reason, in bytes of UTF-8. */
+const MAX_REASON_BYTES = 123;
+
+/** One open WebSocket. */
+export class Connection {
+  /** Random, and never given twice: sessions are bound to it. */
+  readonly id: string = randomUUID();
+  readonly #socket: WebSocket;
+  /** Null until it has signed in, which it may never do. */
+  caller: Caller | null = null;
+  #forgetExpiry: (() => void) | null = null;
+  readonly #life: SignOfLife;
+  #closing = false;
+
+  /** `traffic` is that of the TCP socket below. */
+  constructor(socket: WebSocket, traffic: Traffic) {
+    this.#socket = socket;
+    this.#life = new SignOfLife(traffic, () => {
+      if (socket.readyState === socket.OPEN) socket.ping();
+    });
+  }
+
+  /** Closes by itself when the token ends. A socket that has closed meanwhile stays nobody's. */
+  signIn(identity: Identity, clock: Clock): void {
+    if (this.#closing) return;
+    this.caller = { userId: identity.userId, admin: identity.admin, connection: this.id };
+    if (identity.expiresAt === null) return;
+    this.#forgetExpiry = callAt(clock, identity.expiresAt, () => this.close(CLOSE_FORBIDDEN, 'The token has expired.'));
+  }
+
+  /** The socket has closed, whoever closed it. */
+  closed(): void {
+    this.#closing = true;
+    this.#forgetExpiry?.();
+  }
+
+  /** Resolves when the frame is out or never will be: whoever sends waits, so that a slow reader slows only itself. */
+  send(data: string): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#socket.readyState !== this.#socket.OPEN) return resolve();
+      this.#socket.send(data, () => resolve());
+    });
+  }
+
+  /** The first close counts. */
+  close(code: number, reason: string): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#socket.close(code, fitReason(reason));
+  }
+
+  terminate(): void {
+    this.#closing = true;
+    this.#socket.terminate();
+  }
+
+  /** A ping was answered. */
+  answered(): void {
+    this.#life.answered();
+  }
+
+  /** To be called at intervals of `roundMs`: ends the socket if nobody is there any more, else asks for a sign of life. */
+  check(roundMs: number): void {
+    if (!this.#life.check(roundMs)) this.terminate();
+  }
+}
+
+function fitReason(reason: string): string {
+  if (Buffer.byteLength(reason) <= MAX_REASON_BYTES) return reason;
+  const fitting = Buffer.from(reason).subarray(0, MAX_REASON_BYTES - '…'.length * 3);
+  // A character that was cut in two decodes to U+FFFD.
+  return `${fitting.toString().replace(/\uFFFD+$/, '')}…`;
+}

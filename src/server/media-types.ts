@@ -1,0 +1,32 @@
+/** How the result of a query or mutation can be given. */
+export const RESULT_TYPES = [
+  'application/json',
+  'application/graphql-response+json',
+  'text/event-stream',
+  'multipart/mixed',
+] as const;
+
+/** How the results of a subscription can be given. */
+export const STREAM_TYPES = ['text/event-stream'] as const;
+
+/**
+ * Whether one of `types` will do for who sent this Accept header; everything does for who sent none. Weights do not
+ * count, and there is no other character set than UTF-8, just as Yoga has it, which picks the type.
+ */
+export function accepts(header: string | null, types: readonly string[]): boolean {
+  return (header || '*/*')
+    .replace(/\s/g, '')
+    .toLowerCase()
+    .split(',')
+    .some((range) => {
+      const [type = '', ...parameters] = range.split(';');
+      const charset = parameters.find((parameter) => parameter.includes('charset=')) ?? 'charset=utf-8';
+      return charset === 'charset=utf-8' && types.some((offered) => matches(type, offered));
+    });
+}
+
+function matches(range: string, type: string): boolean {
+  const [main, sub] = range.split('/');
+  const [offeredMain, offeredSub] = type.split('/');
+  return (main === '*' || main === offeredMain) && (sub === '*' || sub === offeredSub);
+}

@@ -1,0 +1,84 @@
+import type { ExecutionArgs, GraphQLSchema } from 'graphql';
+import { type ConnectionInitMessage, makeServer, type Server } from 'graphql-ws';
+import { limitExceeded, RollcallError } from '../errors.ts';
+import { prepare } from '../graphql/documents.ts';
+import { type ReportUnexpected, toClientError } from '../graphql/errors.ts';
+import { executeOperation, type OperationArguments, subscribeOperation } from '../graphql/execute.ts';
+import type { Clock } from '../presence/time.ts';
+import type { Rollcall } from '../service/api.ts';
+import type { Authenticate } from './auth.ts';
+import { CLOSE_FORBIDDEN, CLOSE_TRY_LATER, type Connection } from './connection.ts';
+import { tokenFromConnectionParams } from './credentials.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Operations that one socket may have under way at once, subscriptions among them. */
+export const MAX_OPERATIONS = 100;
+/** A client that has opened a socket must say connection_init within this; 4408 else. */
+const INIT_WAIT_MS = 10_000;
+
+export interface ProtocolParts {
+  readonly schema: GraphQLSchema;
+  readonly rollcall: Rollcall;
+  readonly clock: Clock;
+  readonly authenticate: Authenticate;
+  readonly metrics: Metrics;
+  readonly report: ReportUnexpected;
+}
+
+/**
+ * What is said over a WebSocket: the protocol graphql-transport-ws, with documents, execution and errors of `graphql/`.
+ * Whatever is wrong with an operation answers that operation; only a bad token and breaches of the protocol close the
+ * socket.
+ */
+export function createProtocol(parts: ProtocolParts): Server<Connection> {
+  const { schema, rollcall, clock, authenticate, metrics, report } = parts;
+  /** What was prepared for the arguments that the library carries from one callback to the next. */
+  const operations = new WeakMap<ExecutionArgs, OperationArguments>();
+  const operationOf = (args: ExecutionArgs): OperationArguments => {
+    const operation = operations.get(args);
+    if (!operation) throw new Error('an operation was executed that had not been prepared');
+    return operation;
+  };
+
+  return makeServer<ConnectionInitMessage['payload'], Connection>({
+    connectionInitWaitTimeout: INIT_WAIT_MS,
+
+    async onConnect({ extra: connection, connectionParams }) {
+      try {
+        const token = tokenFromConnectionParams(connectionParams);
+        if (token !== null) connection.signIn(await authenticate(token), clock);
+        return true;
+      } catch (error) {
+        const { message } = toClientError(error, report);
+        const refused = error instanceof RollcallError && error.code === 'UNAUTHENTICATED';
+        connection.close(refused ? CLOSE_FORBIDDEN : CLOSE_TRY_LATER, message);
+        // The library closes with 4403 itself, which is too late to count.
+        return false;
+      }
+    },
+
+    onSubscribe({ extra: connection, subscriptions }, _id, { query, operationName, variables }) {
+      try {
+        // The operation that is asked for is among them already.
+        if (Object.keys(subscriptions).length > MAX_OPERATIONS) {
+          throw limitExceeded(`One connection can have ${MAX_OPERATIONS} operations under way at once.`);
+        }
+        const prepared = prepare(schema, { query, operationName }, report);
+        const type = prepared.errors ? 'invalid' : prepared.operation.operation;
+        metrics.operations.inc({ transport: 'websocket', type });
+        if (prepared.errors) return prepared.errors;
+        const { document } = prepared;
+        const args: ExecutionArgs = { schema, document, operationName, variableValues: variables };
+        const context = { rollcall, caller: connection.caller };
+        operations.set(args, { schema, document, operationName, variables, context, report });
+        return args;
+      } catch (error) {
+        return [toClientError(error, report)];
+      }
+    },
+
+    execute: (args) => executeOperation(operationOf(args)),
+    subscribe: (args) => subscribeOperation(operationOf(args)),
+    onError: (_context, _id, _payload, errors) => errors.map((error) => toClientError(error, report).toJSON()),
+  });
+}

@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import type { Logger } from '../log.ts';
+import type { NodeId } from '../presence/record.ts';
+import type { Millis } from '../presence/time.ts';
+import type { NodeLeases } from '../store/port.ts';
+
+export interface Renewal {
+  /** The lease was lost: from now on this node is another one. */
+  readonly renamed: boolean;
+  /**
+   * For how long this node had not reached the store, or had not run: null where that was no longer than usual, Infinity
+   * for the first time.
+   */
+  readonly silentMs: Millis | null;
+}
+
+/** Sessions bound to older incarnations than these have long been taken over or let go. */
+const REMEMBERED_INCARNATIONS = 8;
+
+/** One lease, renewed for all connections of this node: what they keep alive costs the store nothing more. */
+export class NodeLease {
+  readonly #leases: NodeLeases;
+  readonly #leaseMs: Millis;
+  readonly #renewMs: Millis;
+  readonly #log: Logger;
+  readonly #renewed: (renewal: Renewal) => void;
+  /** The last incarnations of this process, the current one last. */
+  readonly #incarnations: NodeId[] = [newNodeId()];
+  #held = false;
+  /** When the last renewal that succeeded was asked for, by the monotonic clock. */
+  #renewedAt = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #renewing: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  /** `renewMs` is how often it is renewed. `renewed` is told of each time, before anything else can happen; must not throw. */
+  constructor(leases: NodeLeases, leaseMs: Millis, renewMs: Millis, log: Logger, renewed: (renewal: Renewal) => void) {
+    this.#leases = leases;
+    this.#leaseMs = leaseMs;
+    this.#renewMs = renewMs;
+    this.#log = log;
+    this.#renewed = renewed;
+  }
+
+  get node(): NodeId {
+    return this.#incarnations.at(-1) as NodeId;
+  }
+
+  get incarnations(): readonly NodeId[] {
+    return this.#incarnations;
+  }
+
+  /**
+   * Whether this node has lately been in touch with the store. Who has not knows neither who was heard meanwhile nor for
+   * how long nobody could be, and must take nobody for gone before the next renewal has said so.
+   */
+  get current(): boolean {
+    return this.#silentMs <= this.#longestSilence;
+  }
+
+  /**
+   * False while others may have taken this node for dead: then nothing that it says counts before it has renewed, which it
+   * tries at once. A node that has not had a lease yet has nothing to lose.
+   */
+  standing(): boolean {
+    if (!this.#held || this.#silentMs <= this.#leaseMs) return true;
+    void this.#hurry();
+    return false;
+  }
+
+  /**
+   * Resolves when the first lease has been taken, or could not be: what is bound to a node without one, nobody would miss.
+   * Null when there is nothing to wait for.
+   */
+  taken(): Promise<void> | null {
+    return this.#held ? null : this.#hurry();
+  }
+
+  /** Resolves after the first attempt, whether the store could be reached or not; goes on by itself. */
+  async start(): Promise<void> {
+    await this.#turn();
+  }
+
+  /** Idempotent. Gives the lease back if nothing is bound to it any more, else leaves it to run out. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#renewing;
+    if (!this.#held) return;
+    try {
+      for (const node of this.#incarnations) {
+        if ((await this.#leases.members(node, 1)).length === 0) await this.#leases.forget(node);
+      }
+    } catch (error) {
+      this.#log.debug({ err: error }, 'the node lease could not be given back; it runs out by itself');
+    }
+  }
+
+  get #silentMs(): Millis {
+    return performance.now() - this.#renewedAt;
+  }
+
+  /** One renewal may fail or be late without anything being wrong. */
+  get #longestSilence(): Millis {
+    return 2 * this.#renewMs;
+  }
+
+  /** Renews now, unless it is being renewed. */
+  #hurry(): Promise<void> {
+    if (this.#timer === undefined || this.#closed) return this.#renewing;
+    return this.#turn();
+  }
+
+  #turn(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#renewing = this.#renew().then((ok) => {
+      if (this.#closed) return;
+      const wait = ok ? this.#renewMs : Math.min(this.#leaseMs / 10, 500);
+      this.#timer = setTimeout(() => void this.#turn(), wait).unref();
+    });
+    return this.#renewing;
+  }
+
+  async #renew(): Promise<boolean> {
+    const askedAt = performance.now();
+    let renamed = false;
+    try {
+      let renewed = await this.#leases.renew(this.node, this.#leaseMs, !this.#held);
+      if (!renewed) {
+        this.#incarnations.push(newNodeId());
+        if (this.#incarnations.length > REMEMBERED_INCARNATIONS) this.#incarnations.shift();
+        this.#log.warn({ node: this.node }, 'the node lease was lost; going on under a new one');
+        renewed = await this.#leases.renew(this.node, this.#leaseMs, true);
+        renamed = true;
+      }
+    } catch (error) {
+      this.#log.debug({ err: error }, 'the node lease could not be renewed; trying on');
+      return false;
+    }
+    this.#held = true;
+    const silentMs = askedAt - this.#renewedAt;
+    this.#renewedAt = askedAt;
+    this.#renewed({ renamed, silentMs: silentMs > this.#longestSilence ? silentMs : null });
+    return true;
+  }
+}
+
+function newNodeId(): NodeId {
+  return randomBytes(9).toString('base64url');
+}

@@ -1,0 +1,109 @@
+import type { NodeId, PresenceRecord, UserId } from '../presence/record.ts';
+import type { Clock, Millis, Revision } from '../presence/time.ts';
+
+/**
+ * Where presence lives. A store only loads records and commits one at a time by compare-and-set; what a record means is
+ * the reducer's business. Every method rejects with RollcallError UNAVAILABLE while the store cannot be reached.
+ */
+export interface PresenceStore {
+  /** The store's own clock. */
+  readonly clock: Clock;
+  /**
+   * Names this dataset and its lineage: another one, this one emptied, or one that may have lost writes that it had
+   * told of, has another name. Cursors of another lineage are unknown. Throws UNAVAILABLE before the first contact.
+   */
+  lineage(): string;
+  /**
+   * Whether the revisions of all partitions are one order: who has been told of one has been told of every earlier one, of
+   * whatever partition. Where they are not, only `caughtUp` says up to where everything has been told.
+   */
+  readonly ordered: boolean;
+  /** How many partitions user ids are spread over: fixed for a dataset. */
+  readonly partitions: number;
+  /** The partition that holds this user: from 0 to `partitions` - 1, the same on every node. */
+  partitionOf(userId: UserId): number;
+  /** Whether the store is in reach now. */
+  ready(): boolean;
+
+  /** The newest committed records, in the order of `ids`; EMPTY_RECORD for who was never stored. */
+  load(ids: readonly UserId[]): Promise<PresenceRecord[]>;
+
+  /**
+   * Replaces the record if it is still at `previous.rev`. Atomically gives it its revision (which also stamps its
+   * UNCOMMITTED views), moves its deadline and the member sets of nodes, and, where `visible`, appends to its
+   * partition's change log and publishes. Of any number of racing commits on one revision exactly one succeeds.
+   */
+  commit(commit: Commit): Promise<CommitResult>;
+
+  /** Users whose deadline is at or before `now`, the earliest first, `limit` at most. They stay due until committed. */
+  due(now: Millis, limit: number): Promise<UserId[]>;
+
+  /**
+   * Follows the changes of one partition. Resolves once nothing that is committed from then on can be missed. Records
+   * arrive in the order of their commits, each at least once; after a loss `missed` names what to load again.
+   */
+  listen(partition: number, listener: PresenceListener): Promise<Unlisten>;
+
+  /**
+   * Resolves with a revision such that every change up to it, in the partitions that are listened to, has been told:
+   * a barrier between what others have seen already and what a new stream starts from.
+   */
+  caughtUp(): Promise<Revision>;
+
+  readonly leases: NodeLeases;
+
+  /** Idempotent. Pending calls settle; none is accepted afterwards. */
+  close(): Promise<void>;
+}
+
+export interface Commit {
+  readonly userId: UserId;
+  readonly previous: PresenceRecord;
+  readonly record: PresenceRecord;
+  readonly wakeAt: Millis | null;
+  /** Publish; otherwise only the record and its deadline are written. */
+  readonly visible: boolean;
+}
+
+export type CommitResult =
+  | { readonly committed: true; readonly record: PresenceRecord }
+  /** Somebody else was first; `record` is what stands now. */
+  | { readonly committed: false; readonly record: PresenceRecord };
+
+export interface PresenceListener {
+  changed(userId: UserId, record: PresenceRecord): void;
+  /** Changes were missed: of these users, or, for null, perhaps of everybody in the partition. */
+  missed(userIds: readonly UserId[] | null): void;
+  /** The store is out of reach: what is known may be old. */
+  lost(): void;
+  /** In reach again; `missed` has been told first. */
+  restored(): void;
+}
+
+/** Idempotent; after it resolves the listener is not called again. */
+export type Unlisten = () => Promise<void>;
+
+export interface LostNode {
+  readonly node: NodeId;
+  readonly renewedAt: Millis;
+}
+
+/** One lease a node incarnation stands for all connections that it holds. */
+export interface NodeLeases {
+  /**
+   * Takes the lease of a new incarnation (`first`) or renews it. False: it was not renewed in time or is unknown, and
+   * the node must go on under a new incarnation.
+   */
+  renew(node: NodeId, leaseMs: Millis, first: boolean): Promise<boolean>;
+  /** Incarnations that have not renewed for `leaseMs`. */
+  lost(leaseMs: Millis): Promise<LostNode[]>;
+  /** Users with a session bound to `node`, in pages: `limit` at most; commits that unbind them take them out. */
+  members(node: NodeId, limit: number): Promise<UserId[]>;
+  /** Removes an incarnation whose members have all been dealt with, or that leaves in good order. */
+  forget(node: NodeId): Promise<void>;
+}
+
+/** The revision that orders `a` behind `b`: for listeners that may be told of one record twice. */
+export function isNewer(a: { readonly rev: Revision }, b: { readonly rev: Revision } | undefined): boolean {
+  return b === undefined || a.rev > b.rev;
+}

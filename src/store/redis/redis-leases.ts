@@ -1,0 +1,91 @@
+import { unavailable } from '../../errors.ts';
+import type { NodeId, UserId } from '../../presence/record.ts';
+import type { Millis } from '../../presence/time.ts';
+import { fromText, NODES_KEY, type Partitions, toText } from '../../redis/partitions.ts';
+import type { RedisConnection } from '../../redis/redis-connection.ts';
+import { Script } from '../../redis/script.ts';
+import type { LostNode, NodeLeases } from '../port.ts';
+
+/** For how long a commit of a forgotten node is refused: longer than a machine may sleep with a commit on its way. */
+const REMEMBER_SECONDS = 86_400;
+
+/**
+ * The leases of nodes, all in one sorted set, and in each partition who is bound to which node. A node that was found
+ * dead stays dead, and once it is forgotten no commit can bind anybody to it again.
+ */
+export class RedisLeases implements NodeLeases {
+  readonly #connection: RedisConnection;
+  readonly #partitions: Partitions;
+  readonly #mustBeReady: () => void;
+  readonly #renew = new Script(new URL('./lua/renew-1.lua', import.meta.url));
+  readonly #lost = new Script(new URL('./lua/lost-1.lua', import.meta.url));
+  readonly #forget = new Script(new URL('./lua/forget-2.lua', import.meta.url));
+
+  /** `mustBeReady` throws UNAVAILABLE while the store cannot be used. */
+  constructor(connection: RedisConnection, partitions: Partitions, mustBeReady: () => void) {
+    this.#connection = connection;
+    this.#partitions = partitions;
+    this.#mustBeReady = mustBeReady;
+  }
+
+  /**
+   * Rejects UNAVAILABLE also while a part of the data is out of reach, and then the lease has been renewed all the same:
+   * nobody shall take this node for dead, but the node shall know that not everybody could be heard.
+   */
+  async renew(node: NodeId, leaseMs: Millis, first: boolean): Promise<boolean> {
+    this.#mustBeReady();
+    const held = (await this.#renew.run(this.#connection, [NODES_KEY], [toText(node), leaseMs, first ? 1 : 0])) === 1;
+    if (held && !first && !this.#connection.whole) throw unavailable('A part of the store cannot be reached.');
+    return held;
+  }
+
+  async lost(leaseMs: Millis): Promise<LostNode[]> {
+    this.#mustBeReady();
+    // The script's own header says so.
+    const reply = (await this.#lost.run(this.#connection, [NODES_KEY], [leaseMs])) as string[];
+    const lost: LostNode[] = [];
+    for (let index = 0; index + 1 < reply.length; index += 2) {
+      lost.push({ node: fromText(reply[index] ?? ''), renewedAt: Number(reply[index + 1]) });
+    }
+    return lost;
+  }
+
+  /** Not always the same ones: several nodes that deal with one dead node shall not all begin with the same users. */
+  async members(node: NodeId, limit: number): Promise<UserId[]> {
+    this.#mustBeReady();
+    const keys = this.#all((partition) => this.#membersKey(partition, node));
+    const counts = await Promise.all(keys.map((key) => this.#connection.call(key, (redis) => redis.scard(key))));
+    let wanted = limit;
+    const pages = keys.map((key, index) => {
+      const count = Math.min(counts[index] ?? 0, wanted);
+      wanted -= count;
+      return count > 0 ? this.#connection.call(key, (redis) => redis.srandmember(key, count)) : [];
+    });
+    return (await Promise.all(pages)).flat().map(fromText);
+  }
+
+  /** A node to which somebody is bound still is not forgotten, and not an error: it will be found lost. */
+  async forget(node: NodeId): Promise<void> {
+    this.#mustBeReady();
+    const binding = `"node":${JSON.stringify(node)}`;
+    const left = await Promise.all(
+      this.#all((partition) => {
+        const keys = [this.#membersKey(partition, node), this.#partitions.key(partition, 'forgotten')];
+        const records = this.#partitions.keyFor(partition, 'record', '');
+        return this.#forget.run(this.#connection, keys, [toText(node), binding, records, REMEMBER_SECONDS]);
+      }),
+    );
+    if (left.every((count) => count === 0)) {
+      await this.#connection.call(NODES_KEY, (redis) => redis.zrem(NODES_KEY, toText(node)));
+    }
+  }
+
+  /** The users of the partition who have a session bound to the node; the commit script knows it by the same name. */
+  #membersKey(partition: number, node: NodeId): string {
+    return this.#partitions.keyFor(partition, 'members', node);
+  }
+
+  #all<T>(make: (partition: number) => T): T[] {
+    return Array.from({ length: this.#partitions.count }, (_, partition) => make(partition));
+  }
+}

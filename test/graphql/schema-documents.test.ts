@@ -1,0 +1,139 @@
+import { getIntrospectionQuery } from 'graphql';
+import { describe, expect, test } from 'vitest';
+import { prepare } from '../../src/graphql/documents.ts';
+import { buildSchema } from '../../src/graphql/schema.ts';
+import { MAX_DEPTH, MAX_FIELDS, MAX_FRAGMENTS, MAX_LOADS, MAX_TOKENS } from '../../src/graphql/selection-bounds.ts';
+
+const schema = buildSchema();
+
+function refusal(query: string, operationName?: string): string[] {
+  const prepared = prepare(schema, { query, operationName });
+  if (!prepared.errors) throw new Error('not refused');
+  return prepared.errors.map(({ message, extensions }) => `${extensions['argument']}: ${message}`);
+}
+
+describe('prepare', () => {
+  test('gives the document and the operation asked for', () => {
+    const query = 'query A { viewer { id } } mutation B { endSession(input: { sessionId: "s" }) { viewer { id } } }';
+    expect(prepare(schema, { query, operationName: 'A' }).operation?.operation).toBe('query');
+    expect(prepare(schema, { query, operationName: 'B' }).operation?.operation).toBe('mutation');
+    expect(prepare(schema, { query: '{ viewer { id } }', operationName: null }).operation?.operation).toBe('query');
+  });
+
+  test('says which operation is missing', () => {
+    const two = 'query A { viewer { id } } query B { viewer { id } }';
+    expect(refusal(two)).toEqual([
+      'operationName: Say with operationName which of the operations in the document to run.',
+    ]);
+    expect(refusal(two, 'C')).toEqual(['operationName: The document holds no operation named "C".']);
+    expect(refusal('fragment F on User { id }')).not.toEqual([]);
+  });
+
+  test('refuses what is not valid, with ten errors at most', () => {
+    expect(refusal('{ nobody }')).toEqual(['query: Cannot query field "nobody" on type "Query".']);
+    expect(refusal('')).toEqual(['query: Syntax Error: Unexpected <EOF>.']);
+    const wrong = Array.from({ length: 50 }, (_, index) => `wrong${index}`).join(' ');
+    expect(refusal(`{ ${wrong} }`).length).toBeLessThanOrEqual(11);
+  });
+
+  test('remembers a valid document by its text, for one schema', () => {
+    const query = '{ viewer { id } }';
+    const { document } = prepare(schema, { query });
+    expect(document).toBeDefined();
+    expect(prepare(schema, { query }).document).toBe(document);
+    expect(prepare(buildSchema(), { query }).document).not.toBe(document);
+  });
+
+  test('forgets the documents that were used longest ago, a thousand being remembered', () => {
+    const own = buildSchema();
+    const nth = (index: number) => prepare(own, { query: `query Q${index} { viewer { id } }` }).document;
+    const first = nth(0);
+    const second = nth(1);
+    for (let index = 2; index < 1_000; index += 1) nth(index);
+    expect(nth(0)).toBe(first);
+    nth(1_000);
+    expect(nth(0)).toBe(first);
+    expect(nth(1)).not.toBe(second);
+  });
+});
+
+describe('the bounds on operations', () => {
+  const introspection = getIntrospectionQuery({
+    specifiedByUrl: true,
+    directiveIsRepeatable: true,
+    schemaDescription: true,
+    inputValueDeprecation: true,
+    oneOf: true,
+  });
+
+  test('let tools introspect', () => {
+    expect(prepare(schema, { query: introspection }).errors).toBeUndefined();
+  });
+
+  test('let an operation load as much as they say, and no more', () => {
+    const users = (count: number): string =>
+      `{ ${Array.from({ length: count }, (_, index) => `u${index}: user(id: "${index}") { id }`).join(' ')} }`;
+    expect(prepare(schema, { query: users(MAX_LOADS) }).errors).toBeUndefined();
+    const bound = `query: An operation may hold at most ${MAX_LOADS} root fields and fields that take arguments.`;
+    expect(refusal(users(MAX_LOADS + 1))).toEqual([bound]);
+    const pages = Array.from({ length: MAX_LOADS }, (_, index) => `p${index}: friends { totalCount }`).join(' ');
+    expect(refusal(`{ viewer { ${pages} } }`)).toEqual([bound]);
+    expect(refusal(`{ viewer { ...P } } fragment P on Viewer { ... on Viewer { ${pages} } }`)).toEqual([bound]);
+  });
+
+  test('bound the fields that fragments spread out to', () => {
+    const fields = Array.from({ length: 100 }, (_, index) => `f${index}: id`).join(' ');
+    const spread = Array.from({ length: 10 }, () => '...F').join(' ');
+    const query = `{ viewer { ...G } } fragment F on Viewer { ${fields} } fragment G on Viewer { ${spread} }`;
+    expect(refusal(query)).toEqual([`query: An operation may select at most ${MAX_FIELDS} fields.`]);
+  });
+
+  test('bound the fragments of a document', () => {
+    const spread = (count: number): string => {
+      const names = Array.from({ length: count }, (_, index) => `F${index}`);
+      const fragments = names.map((name) => `fragment ${name} on Viewer { id }`);
+      return `{ viewer { ${names.map((name) => `...${name}`).join(' ')} } } ${fragments.join(' ')}`;
+    };
+    expect(prepare(schema, { query: spread(MAX_FRAGMENTS) }).errors).toBeUndefined();
+    expect(refusal(spread(MAX_FRAGMENTS + 1))).toEqual([
+      `query: A document may define at most ${MAX_FRAGMENTS} fragments.`,
+    ]);
+  });
+
+  test('bound the depth', () => {
+    const ofType = 'ofType { '.repeat(MAX_DEPTH);
+    const query = `{ __type(name: "User") { ${ofType} name ${'}'.repeat(MAX_DEPTH)} } }`;
+    expect(refusal(query)).toEqual([`query: An operation may nest fields at most ${MAX_DEPTH} deep.`]);
+  });
+
+  test('bound the length of a document', () => {
+    expect(refusal(`{ ${'id '.repeat(MAX_TOKENS)} }`)[0]).toContain('query: Syntax Error: Document contains more');
+  });
+
+  test('let nothing be nested deeper than the stack is', () => {
+    const reported: unknown[] = [];
+    const ask = (query: string): string[] => {
+      const prepared = prepare(schema, { query }, (error) => void reported.push(error));
+      return (prepared.errors ?? []).map(({ message, extensions }) => `${extensions['argument']}: ${message}`);
+    };
+    expect(ask(`{ user(id: ${'['.repeat(3_900)}) { id } }`)).toEqual(['query: The document is nested too deeply.']);
+    const nest = (open: string, middle: string, close: string): string =>
+      `${open.repeat(1_300)}${middle}${close.repeat(1_300)}`;
+    for (const query of [
+      `{ user(id: ${nest('[', '1', ']')}) { id } }`,
+      `{ user(id: ${nest('{a:', '1', '}')}) { id } }`,
+      `query ($ids: ${nest('[', 'ID', ']')}) { users(ids: $ids) { id } }`,
+      nest('{a', '', '}'),
+    ]) {
+      const errors = ask(query);
+      expect(errors).not.toEqual([]);
+      for (const error of errors) expect(error).toMatch(/^query: /);
+    }
+    expect(reported).toEqual([]);
+  });
+
+  test('come to an end where fragments run in circles', () => {
+    const circle = '{ viewer { ...A } } fragment A on Viewer { id ...B } fragment B on Viewer { id ...A }';
+    expect(refusal(circle)).toEqual(['query: Cannot spread fragment "A" within itself via "B".']);
+  });
+});

@@ -1,0 +1,216 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+import { buildSchema } from '../../src/graphql/schema.ts';
+import type { PresenceRecord } from '../../src/presence/record.ts';
+import { createAuthenticate } from '../../src/server/auth.ts';
+import { openEngine } from '../../src/server/engine.ts';
+import { createHttpServer } from '../../src/server/http.ts';
+import { createMetrics } from '../../src/server/metrics.ts';
+import { Streams } from '../../src/server/streams.ts';
+import { WebSocketEndpoint } from '../../src/server/websocket.ts';
+import { createGraphQLOverHttp } from '../../src/server/yoga.ts';
+import { createRollcall } from '../../src/service/create.ts';
+import { quiet } from '../support/quiet.ts';
+import { RawSocket } from './raw-socket.ts';
+
+const KEEP_ALIVE_MS = 300;
+const WATCH = JSON.stringify({ query: 'subscription { viewer { customStatus: presence { customStatus { text } } } }' });
+
+let server: Server;
+let port: number;
+let close: () => Promise<void>;
+/** The service's streams that are open now, and how many of their records have been taken. */
+let watching: number;
+let taken: number;
+/** What was unexpected, as the log is told of it. */
+let reported: unknown[];
+let setText: (text: string) => Promise<PresenceRecord>;
+
+/** The parts of the server over a real service, whose streams of records are counted on their way. */
+beforeEach(async () => {
+  watching = 0;
+  taken = 0;
+  reported = [];
+  const config = loadConfig({});
+  const engine = openEngine(config, quiet);
+  const service = await createRollcall({ ...engine, settings: config.service, log: quiet });
+  const rollcall = {
+    ...service,
+    explain: (): never => {
+      throw new Error('the password of the store is hunter2');
+    },
+    watchViewer: async (viewer: string): Promise<AsyncIterableIterator<PresenceRecord>> => {
+      const source = await service.watchViewer(viewer);
+      watching++;
+      const counted: AsyncIterableIterator<PresenceRecord> = {
+        next: async () => {
+          const next = await source.next();
+          taken++;
+          return next;
+        },
+        return: async () => {
+          watching--;
+          return (await source.return?.()) ?? { value: undefined, done: true };
+        },
+        [Symbol.asyncIterator]: () => counted,
+      };
+      return counted;
+    },
+  };
+  setText = (text) =>
+    service.setCustomStatus({ userId: 'ada', admin: false, connection: null }, { text, emoji: null, expiresAt: null });
+  const schema = buildSchema();
+  const metrics = createMetrics();
+  const { clock } = engine.store;
+  const authenticate = createAuthenticate(config.auth, clock);
+  const report = (error: unknown): void => void reported.push(error);
+  const streams = new Streams(clock, metrics);
+  const yoga = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
+  const draining = (): boolean => false;
+  server = createHttpServer({
+    graphql: (req, res) => yoga.handleNodeRequestAndResponse(req, res, { req, res }),
+    metrics,
+    notReady: () => null,
+    draining,
+    dev: true,
+    log: quiet,
+  });
+  const websockets = new WebSocketEndpoint({
+    schema,
+    rollcall,
+    clock,
+    authenticate,
+    metrics,
+    report,
+    draining,
+    allowedOrigins: 'local',
+    log: quiet,
+    keepAliveMs: KEEP_ALIVE_MS,
+  });
+  server.on('upgrade', (request, socket, head) => websockets.upgrade(request, socket, head));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  port = (server.address() as AddressInfo).port;
+  close = async () => {
+    server.closeAllConnections();
+    server.close();
+    await websockets.close();
+    await service.close();
+    await engine.close();
+  };
+});
+afterEach(() => close());
+
+/** Rejects when it does not come to that within ten seconds. */
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`not ${what} within 10 s`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+async function dial(...lines: string[]): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  socket.write([...lines, '', ''].join('\r\n'));
+  return socket;
+}
+
+async function watchOverSse(): Promise<Socket> {
+  const socket = await dial(
+    'POST /graphql HTTP/1.1',
+    'Host: localhost',
+    'Authorization: Bearer ada',
+    'Accept: text/event-stream',
+    'Content-Type: application/json',
+    `Content-Length: ${WATCH.length}`,
+  );
+  socket.write(WATCH);
+  return socket;
+}
+
+test('SSE: a client that goes away leaves nothing open', async () => {
+  const socket = await watchOverSse();
+  await once(socket, 'data');
+  await until('watching', () => watching === 1);
+  socket.destroy();
+  await until('let go of', () => watching === 0);
+});
+
+test('rule 9: SSE: a client that does not read stops taking records, and can still go away', async () => {
+  const change = async (times: number): Promise<number> => {
+    const before = taken;
+    for (let index = 0; index < times; index++) {
+      await setText(`${'x'.repeat(270)}${index}`);
+      // A turn of the loop, for the stream to move on.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return taken - before;
+  };
+  const socket = await watchOverSse();
+  await once(socket, 'data');
+  await until('watching', () => watching === 1);
+  socket.resume();
+  expect(await change(1_000)).toBeGreaterThan(500);
+
+  socket.pause();
+  // More than the sockets between us hold; of the last ones nothing is taken any more.
+  await change(30_000);
+  expect(await change(1_000)).toBe(0);
+  socket.destroy();
+  await until('let go of', () => watching === 0);
+});
+
+test('WebSocket: a socket from which nothing comes any more is ended, and what it watched is let go of', async () => {
+  const socket = await dial(
+    'GET /graphql HTTP/1.1',
+    'Host: localhost',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Protocol: graphql-transport-ws',
+  );
+  await once(socket, 'data');
+  const subscribe = JSON.stringify({ id: '1', type: 'subscribe', payload: JSON.parse(WATCH) });
+  socket.write(frame('{"type":"connection_init","payload":{"authorization":"ada"}}'));
+  await once(socket, 'data');
+  socket.write(frame(subscribe));
+  await until('watching', () => watching === 1);
+  // From now on it answers nothing, pings included.
+  await once(socket.resume(), 'close');
+  await until('let go of', () => watching === 0);
+});
+
+test('what fails unexpectedly is masked, told to the log, and ends nothing else', async () => {
+  const query = '{ viewer { id explanation { reason } } }';
+  const masked = { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } };
+  const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer ada' },
+    body: JSON.stringify({ query }),
+  });
+  expect(await response.json()).toMatchObject({ errors: [masked] });
+
+  const socket = await RawSocket.greeted(`http://127.0.0.1:${port}`, 'ada');
+  socket.ask('1', query);
+  expect(await socket.hear('1')).toMatchObject({ type: 'next', payload: { errors: [masked] } });
+  expect(await socket.hear('1')).toEqual({ id: '1', type: 'complete' });
+  socket.ask('2', '{ viewer { id } }');
+  expect(await socket.hear('2')).toMatchObject({ payload: { data: { viewer: { id: 'ada' } } } });
+  await socket.close();
+  expect(reported.map(String)).toEqual(Array(2).fill(expect.stringContaining('hunter2')));
+});
+
+/** A text frame as a client sends it, with a mask of zeros. */
+function frame(text: string): Buffer {
+  const payload = Buffer.from(text);
+  const length =
+    payload.length < 126 ? [0x80 | payload.length] : [0x80 | 126, payload.length >> 8, payload.length & 255];
+  return Buffer.concat([Buffer.from([0x81, ...length, 0, 0, 0, 0]), payload]);
+}

@@ -1,0 +1,182 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MemoryFriendGraph } from '../../src/friends/memory.ts';
+import type { UserId } from '../../src/presence/record.ts';
+import { createRollcall, type RunningRollcall } from '../../src/service/create.ts';
+import { MemoryPresenceStore } from '../../src/store/memory.ts';
+import type { PresenceListener } from '../../src/store/port.ts';
+import { quiet } from '../support/quiet.ts';
+import { RosterReader } from '../support/reader.ts';
+import { backend, beat, SETTINGS, user } from './world.ts';
+
+/** The embedded engine over a line that loses changes, and with a lineage that can end. */
+class LossyStore extends MemoryPresenceStore {
+  readonly #lines = new Set<PresenceListener>();
+  readonly #missed = new Set<UserId>();
+  #losing = false;
+  #lineages = 0;
+
+  override async listen(partition: number, listener: PresenceListener) {
+    this.#lines.add(listener);
+    const unlisten = await super.listen(partition, {
+      ...listener,
+      changed: (userId, record) => {
+        if (this.#losing) this.#missed.add(userId);
+        else listener.changed(userId, record);
+      },
+    });
+    return async () => {
+      this.#lines.delete(listener);
+      await unlisten();
+    };
+  }
+
+  override lineage(): string {
+    return `${super.lineage()} ${this.#lineages}`;
+  }
+
+  endLineage(): void {
+    this.#lineages += 1;
+  }
+
+  /** From now on changes are lost. */
+  lose(): void {
+    this.#losing = true;
+    for (const line of this.#lines) line.lost();
+  }
+
+  /** Changes arrive again; what was lost has not been read. */
+  resubscribe(): void {
+    this.#losing = false;
+  }
+
+  restore(): void {
+    this.#losing = false;
+    for (const line of this.#lines) {
+      line.missed([...this.#missed]);
+      line.restored();
+    }
+    this.#missed.clear();
+  }
+}
+
+/** Counts how often lists are read, and how many at once. */
+class CountingGraph extends MemoryFriendGraph {
+  readings = 0;
+  mostAtOnce = 0;
+  #now = 0;
+
+  override async list(userId: UserId) {
+    this.readings += 1;
+    this.#now += 1;
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.#now);
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#now -= 1;
+    return super.list(userId);
+  }
+}
+
+describe('rosters of a store that loses changes', () => {
+  let store: LossyStore;
+  let graph: CountingGraph;
+  let rollcall: RunningRollcall;
+
+  beforeEach(async () => {
+    store = new LossyStore();
+    graph = new CountingGraph(store.clock);
+    rollcall = await createRollcall({ store, friends: graph, settings: SETTINGS, log: quiet });
+    await rollcall.syncFriends(backend, 'ada', ['bob', 'cy']);
+  });
+  afterEach(async () => {
+    await rollcall.close();
+    await graph.close();
+    await store.close();
+  });
+
+  async function watch(after: string | null = null, on: RunningRollcall = rollcall): Promise<RosterReader> {
+    const reader = new RosterReader(await on.watchRoster('ada', { only: null, after, coalesceMs: 0 }));
+    return reader.until('the first frame', ({ items }) => items.length > 0);
+  }
+
+  it('rule 6.1: a cursor that was given while changes were missing brings them', async () => {
+    const other = await createRollcall({ store, friends: graph, settings: SETTINGS, log: quiet });
+    const first = await watch();
+    store.lose();
+    await rollcall.heartbeat(user('bob'), beat('b1'));
+    store.resubscribe();
+    await rollcall.heartbeat(user('cy'), beat('c1'));
+    await first.sees('cy', 'ONLINE');
+    expect(first.status('bob')).toBe('OFFLINE');
+    const { cursor } = first;
+    await first.close();
+    store.restore();
+
+    const second = await watch(cursor, other);
+    expect(second.items[0]?.reset).toBe(false);
+    expect(second.status('bob')).toBe('ONLINE');
+    await second.close();
+    await other.close();
+  });
+
+  it('rule 6.4: a cursor of a lineage that ended while nobody was watching is unknown', async () => {
+    const first = await watch();
+    const { cursor } = first;
+    await first.close();
+    store.endLineage();
+    const second = await watch(cursor);
+    expect(second.items[0]?.reset).toBe(true);
+    await second.close();
+  });
+
+  it('rule 6.4: cursors name the old lineage until all that the new one may have lost has been read', async () => {
+    const first = await watch();
+    store.lose();
+    store.endLineage();
+    await rollcall.heartbeat(user('bob'), beat('b1'));
+    await first.until('a stale frame', ({ items }) => items.at(-1)?.stale === true);
+    const { cursor } = first;
+    store.restore();
+    await first.until('a frame that is not stale', ({ items }) => items.at(-1)?.stale === false);
+    const resumed = await watch(first.cursor);
+    expect(resumed.items[0]?.reset).toBe(false);
+    const outdated = await watch(cursor);
+    expect(outdated.items[0]?.reset).toBe(true);
+    for (const reader of [first, resumed, outdated]) await reader.close();
+  });
+
+  it('rule 5.2: friend lists are read again for another lineage, and for that alone', async () => {
+    const reader = await watch();
+    const before = graph.readings;
+    store.lose();
+    await reader.until('the loss', ({ items }) => items.at(-1)?.stale === true);
+    store.restore();
+    await reader.until('the end of the loss', ({ items }) => items.at(-1)?.stale === false);
+    expect(graph.readings).toBe(before);
+    store.lose();
+    await reader.until('the next loss', ({ items }) => items.at(-1)?.stale === true);
+    store.endLineage();
+    store.restore();
+    await reader.until('the end of the next loss', ({ items }) => items.at(-1)?.stale === false);
+    expect(graph.readings).toBe(before + 1);
+    await reader.close();
+  });
+
+  it('rule 9.4: however many streams there are, the store is not asked for all their friend lists at once', async () => {
+    const readers: RosterReader[] = [];
+    for (let n = 0; n < 300; n += 1) {
+      const feed = await rollcall.watchRoster(`viewer ${n}`, { only: null, after: null, coalesceMs: 0 });
+      readers.push(new RosterReader(feed));
+    }
+    const known = await watch();
+    const before = graph.readings;
+    store.lose();
+    await known.until('the loss', ({ items }) => items.at(-1)?.stale === true);
+    store.endLineage();
+    store.restore();
+    // Last in the line.
+    await graph.befriend([['ada', 'dee']]);
+    await known.until('the new friend', ({ roster }) => roster.has('dee'));
+    expect(graph.readings - before).toBeGreaterThanOrEqual(301);
+    expect(graph.mostAtOnce).toBeLessThanOrEqual(64);
+    for (const reader of [known, ...readers]) await reader.close();
+  });
+});

@@ -1,0 +1,364 @@
+import { type Actor, type ActorOptions, BeatingActor, BoundActor, post } from './actors.ts';
+import { type FleetNode, LEASE_MS, RENEWAL_MS, startFleet } from './fleet.ts';
+import { FRIENDS_QUERY, Observer, sameShown, shownOf, type WireUser } from './observer.ts';
+import { type Shown, Truth } from './truth.ts';
+
+const SYNC_FRIENDS = `mutation ($input: SyncFriendsInput!) { syncFriends(input: $input) { added removed } }`;
+const REMOVE_FRIEND = `mutation ($input: RemoveFriendInput!) { removeFriend(input: $input) { viewer { id } } }`;
+const BLOCK_USER = `mutation ($input: BlockUserInput!) { blockUser(input: $input) { viewer { id } } }`;
+const UNBLOCK_USER = `mutation ($input: UnblockUserInput!) { unblockUser(input: $input) { viewer { id } } }`;
+const BACKEND = 'admin:backend';
+const RETRY_MS = 50;
+const CONVERGE_MS = 20_000;
+/** How long after the healing of its way to the store a node may take until it has said again what it holds. */
+const REASSERT_MS = 3_000;
+
+export interface StageOptions {
+  readonly engineUrl: string;
+  readonly nodes?: number;
+  /** Users whose session is bound to a WebSocket, users who send heartbeats over HTTP, and viewers who follow them all. */
+  readonly bound?: number;
+  readonly beating?: number;
+  readonly observers?: number;
+  /** How wrong the wall clock of each node is, ms; none where it is left out. */
+  readonly clockShiftsMs?: readonly number[];
+  /** Comes before the names of all users, so that scenarios can share servers. */
+  readonly name: string;
+}
+
+/** A time in which nobody can know from a node that its clients are here. */
+interface Discount {
+  readonly from: number;
+  until: number;
+}
+
+interface FriendsAnswer {
+  readonly viewer: { readonly friends: { readonly nodes: readonly WireUser[] } };
+}
+
+/** Nodes, users who come and go, viewers who watch them, and the truth that all is held against. */
+export class Stage {
+  readonly truth = new Truth();
+  readonly nodes: readonly FleetNode[];
+  readonly bound: BoundActor[] = [];
+  readonly beating: BeatingActor[] = [];
+  readonly observers: Observer[] = [];
+  readonly #name: string;
+  readonly #ownsNodes: boolean;
+  /** By the number of a node, or the id of a user. */
+  readonly #discounts = new Map<number | string, Discount[]>();
+
+  private constructor(name: string, nodes: readonly FleetNode[], ownsNodes: boolean) {
+    this.#name = name;
+    this.nodes = nodes;
+    this.#ownsNodes = ownsNodes;
+  }
+
+  /** Resolves when everybody is here and every viewer sees so. `nodes`: those of another stage, which closes them. */
+  static async open(options: StageOptions, nodes?: readonly FleetNode[]): Promise<Stage> {
+    const { engineUrl, clockShiftsMs = [], bound = 6, beating = 3, observers = 6, name } = options;
+    const fleet =
+      nodes ??
+      (clockShiftsMs.length === 0
+        ? await startFleet(options.nodes ?? 3, { engineUrl })
+        : (await Promise.all(clockShiftsMs.map((clockShiftMs) => startFleet(1, { engineUrl, clockShiftMs })))).flat());
+    const stage = new Stage(name, fleet, nodes === undefined);
+    try {
+      for (let index = 0; index < bound; index++) stage.addBound(`bound${index}`, index);
+      for (let index = 0; index < beating; index++) stage.addBeating(`beating${index}`, index);
+      const viewers = Array.from({ length: observers }, (_, index) => `${name}-viewer${index}`);
+      for (const viewer of viewers) await stage.befriendAll(viewer);
+      for (const [index, viewer] of viewers.entries()) stage.addObserver(viewer, index);
+      await Promise.all(stage.actors.map((actor) => actor.start()));
+      await stage.converge();
+      return stage;
+    } catch (error) {
+      await stage.close();
+      throw error;
+    }
+  }
+
+  get actors(): readonly Actor[] {
+    return [...this.bound, ...this.beating];
+  }
+
+  get urls(): string[] {
+    return this.nodes.map(({ url }) => url);
+  }
+
+  addBound(name: string, first: number, urls = this.urls): BoundActor {
+    const actor = new BoundActor(this.#options(name, first, urls));
+    this.bound.push(actor);
+    return actor;
+  }
+
+  addBeating(name: string, first: number, urls = this.urls): BeatingActor {
+    const actor = new BeatingActor(this.#options(name, first, urls));
+    this.beating.push(actor);
+    return actor;
+  }
+
+  /** The same user with a new client, who has been gone; resolves when they are here. */
+  async comeBack(actor: Actor): Promise<void> {
+    const name = actor.userId.slice(this.#name.length + 1);
+    const first = Math.floor(Math.random() * this.nodes.length);
+    const { mood } = actor;
+    if (mood !== null) throw new Error(`${actor.userId} is here.`);
+    const [list, again] =
+      actor instanceof BoundActor
+        ? [this.bound, this.addBound(name, first)]
+        : [this.beating, this.addBeating(name, first)];
+    list.splice(
+      list.findIndex(({ userId }) => userId === actor.userId),
+      1,
+    );
+    again.text = actor.text;
+    await again.start();
+  }
+
+  addObserver(userId: string, first: number): Observer {
+    const observer = new Observer(userId, this.urls, first % this.nodes.length, this.truth);
+    this.observers.push(observer);
+    return observer;
+  }
+
+  /** As the application's backend makes exactly these the friends of `viewer`. Tries until a node has answered. */
+  async befriend(viewer: string, friendIds: readonly string[]): Promise<void> {
+    const settle: (() => void)[] = [];
+    for (const { userId } of this.actors) {
+      const friendship = this.truth.friendship(viewer, userId);
+      if (friendship.value !== friendIds.includes(userId)) settle.push(friendship.change(friendIds.includes(userId)));
+    }
+    await this.retry((url) => post(url, BACKEND, SYNC_FRIENDS, { input: { userId: viewer, friendIds } }));
+    for (const settled of settle) settled();
+  }
+
+  async befriendAll(viewer: string): Promise<void> {
+    await this.befriend(
+      viewer,
+      this.actors.map(({ userId }) => userId),
+    );
+  }
+
+  /** `userId` ends the friendship with `other`, or blocks them. */
+  async part(userId: string, other: string, how: 'remove' | 'block'): Promise<void> {
+    const settled = this.truth.friendship(userId, other).change(false);
+    const document = how === 'remove' ? REMOVE_FRIEND : BLOCK_USER;
+    await this.retry((url) => post(url, userId, document, { input: { userId: other } }));
+    settled();
+    this.truth.note(`${userId} ${how}s ${other}`);
+  }
+
+  /** Takes back the blocks between the two. They are no friends by that. */
+  async reconcile(userId: string, other: string): Promise<void> {
+    await this.retry((url) => post(url, userId, UNBLOCK_USER, { input: { userId: other } }));
+    await this.retry((url) => post(url, other, UNBLOCK_USER, { input: { userId } }));
+  }
+
+  /** Everybody says once more how they are: what a network delivers late would else be the last that was heard of them. */
+  async sayAgain(): Promise<void> {
+    await Promise.all(
+      this.actors.map(async (actor) => {
+        if (actor.mood === null) return;
+        if (actor.text !== null) await actor.say(actor.text);
+        await actor.turn(actor.mood);
+      }),
+    );
+  }
+
+  /** Asks one node after the other until one answers. */
+  async retry<T>(ask: (url: string) => Promise<T>): Promise<T> {
+    const until = Date.now() + CONVERGE_MS;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await ask(this.urls[attempt % this.nodes.length] ?? '');
+      } catch (error) {
+        if (Date.now() > until) throw error;
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+
+  /** The node is dead: by the rules what it held lives on all the same. */
+  died(node: number): void {
+    const now = Date.now();
+    this.truth.note(`node ${node} is dead`);
+    for (const actor of this.bound) {
+      if (actor.isBound && actor.node === node) actor.life.prove(now - 1, now + LEASE_MS - RENEWAL_MS);
+    }
+  }
+
+  /**
+   * The node cannot reach the store, and its clients cannot know. By rule 2.2 they are here for as long as its lease lets
+   * the others think so, and what they do counts again when it has been back for a moment.
+   */
+  cutOff(node: number): () => void {
+    this.died(node);
+    const span = { from: Date.now(), until: Number.POSITIVE_INFINITY };
+    this.#discount(node, span);
+    const asks = this.bound.filter((actor) => actor.node === node).map(({ life, status }) => life.ask('beat', status));
+    return () => {
+      span.until = Date.now() + REASSERT_MS;
+      for (const ask of asks) ask.doneAt = span.until;
+    };
+  }
+
+  /** The store was away for everybody from `from` until now: nobody is gone because of that. */
+  outage(from: number): void {
+    const now = Date.now();
+    for (const actor of this.beating) {
+      if (actor.mood !== null && actor.life.provenUntil >= from) actor.life.prove(from, now + LEASE_MS);
+    }
+  }
+
+  /**
+   * The store, away since `from`, is back with older data: rule 5.5. Whatever it has lost of those who are here it has been
+   * told again a moment later; `forgotten` are those who were not here yet by that data.
+   */
+  lostWrites(from: number, forgotten: readonly Actor[] = []): void {
+    const now = Date.now();
+    this.truth.lostDataAt = now;
+    for (const { userId, life } of forgotten) {
+      life.end(from);
+      this.#discount(userId, { from, until: now + REASSERT_MS });
+    }
+    for (const { life, status, mood } of this.actors) {
+      if (mood !== null) life.ask('activity', status, from).doneAt = now + REASSERT_MS;
+    }
+    this.outage(from);
+  }
+
+  /**
+   * The store loses its data now, friend lists included. The function returned is to be called when it is back: a moment
+   * later whoever has an open connection counts as here again, rule 10.4.
+   */
+  emptied(): () => void {
+    const from = Date.now();
+    const span = { from, until: Number.POSITIVE_INFINITY };
+    for (const node of this.nodes.keys()) this.#discount(node, span);
+    const asks = this.actors.flatMap((actor) => {
+      const { life, status, mood } = actor;
+      life.end(from);
+      actor.text = null;
+      return mood === null ? [] : [life.ask('beat', status)];
+    });
+    for (const { userId: viewer } of this.observers) {
+      for (const { userId } of this.actors) this.truth.friendship(viewer, userId).change(false)();
+    }
+    return () => {
+      this.truth.lostDataAt = Date.now();
+      span.until = Date.now() + REASSERT_MS;
+      for (const ask of asks) ask.doneAt = span.until;
+    };
+  }
+
+  /** Resolves with how long it took until every viewer had what a fresh query says at every node, and what is true. */
+  async converge(withinMs = CONVERGE_MS): Promise<number> {
+    const from = Date.now();
+    for (;;) {
+      const differences = this.differences();
+      if (differences.length === 0) differences.push(...(await this.#queryDifferences()));
+      if (differences.length === 0) return Date.now() - from;
+      differences.push(...this.nodes.flatMap(({ fault }) => fault ?? []));
+      if (Date.now() - from > withinMs) {
+        const users = (differences[0] ?? '').match(/\b[\w-]+-\w+/g) ?? [];
+        const history = this.truth.history(users, 60);
+        throw new Error([`After ${withinMs} ms:`, ...differences.slice(0, 12), ...history].join('\n'));
+      }
+      await sleep(RETRY_MS);
+    }
+  }
+
+  /** All that was found wrong, by the end of a run. */
+  verdict(): string[] {
+    this.truth.judge(true);
+    return [...this.truth.violations, ...this.nodes.flatMap(({ fault }) => fault ?? [])];
+  }
+
+  /** One line of figures. */
+  report(scenario: string, figures: Readonly<Record<string, number | string>>): void {
+    const { frames, states, repeats, resets, stale, falseOffline } = this.truth.tally;
+    const all = { ...figures, 'false OFFLINE': falseOffline, frames, states, repeats, resets, stale };
+    const text = Object.entries(all).map(
+      ([name, value]) => `${name} ${value}${name.includes(' OFFLINE') || typeof value === 'string' ? '' : ''}`,
+    );
+    console.log(`${scenario}: ${text.join(', ')}`);
+  }
+
+  async close(): Promise<void> {
+    for (const observer of this.observers) observer.close();
+    for (const actor of this.actors) actor.vanish();
+    if (this.#ownsNodes) await Promise.all(this.nodes.map((node) => node.close()));
+  }
+
+  #discount(whose: number | string, span: Discount): void {
+    this.#discounts.set(whose, [...(this.#discounts.get(whose) ?? []), span]);
+  }
+
+  #options(name: string, first: number, urls: readonly string[]): ActorOptions {
+    const userId = `${this.#name}-${name}`;
+    const counts = (node: number, at: number): boolean =>
+      ![...(this.#discounts.get(node) ?? []), ...(this.#discounts.get(userId) ?? [])].some(
+        ({ from, until }) => at >= from && at < until,
+      );
+    const isHeldUp = (node: number): boolean => this.nodes[node]?.front.stalled ?? false;
+    return { userId, urls, first: first % urls.length, truth: this.truth, counts, isHeldUp };
+  }
+
+  #expected(viewer: string): Map<string, Pick<Shown, 'status' | 'text'> & { readonly hidden: boolean }> {
+    const expected = new Map<string, Pick<Shown, 'status' | 'text'> & { readonly hidden: boolean }>();
+    for (const { userId, status, text } of this.actors) {
+      if (!this.truth.friendship(viewer, userId).value) continue;
+      const hidden = this.truth.isHiddenFrom(viewer, userId);
+      expected.set(userId, { status: hidden ? 'OFFLINE' : status, text, hidden });
+    }
+    return expected;
+  }
+
+  /** Where what viewers hold is not what is true: nowhere once all is quiet. */
+  differences(observers: readonly Observer[] = this.observers): string[] {
+    const differences: string[] = [];
+    for (const { userId: viewer, roster, stale } of observers) {
+      const expected = this.#expected(viewer);
+      if (stale) differences.push(`${viewer} is stale`);
+      for (const [friend, { status, text, hidden }] of expected) {
+        const shown = roster.get(friend);
+        if (shown?.status !== status || (!hidden && shown.text !== text)) {
+          differences.push(`${viewer} has ${friend} as ${JSON.stringify(shown)}, who is ${status} ${text}`);
+        }
+      }
+      for (const friend of roster.keys())
+        if (!expected.has(friend)) differences.push(`${viewer} has ${friend}, no friend`);
+    }
+    return differences;
+  }
+
+  async #queryDifferences(): Promise<string[]> {
+    const all = await Promise.all(
+      this.observers.flatMap((observer) => this.urls.map((url) => this.#queryDifference(observer, url))),
+    );
+    return all.flat();
+  }
+
+  async #queryDifference({ userId, roster }: Observer, url: string): Promise<string[]> {
+    let answer: FriendsAnswer;
+    try {
+      answer = await post<FriendsAnswer>(url, userId, FRIENDS_QUERY);
+    } catch (error) {
+      return [`a query of ${userId} at ${url} failed: ${String(error)}`];
+    }
+    const queried = new Map(
+      answer.viewer.friends.nodes.map(({ id, presence }) => [id, presence === null ? undefined : shownOf(presence)]),
+    );
+    return [...new Set([...queried.keys(), ...roster.keys()])]
+      .filter((friend) => !sameShown(queried.get(friend), roster.get(friend)))
+      .map(
+        (friend) =>
+          `${userId} has ${friend} as ${JSON.stringify(roster.get(friend))}, a query says ${JSON.stringify(queried.get(friend))}`,
+      );
+  }
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
