@@ -148,7 +148,8 @@ export class RoamingClient {
     this.#closed = true;
     clearTimeout(this.#answer);
     this.#client.terminate();
-    void this.#client.dispose();
+    // It waits for the connection that is being tried; one that fails instead leaves nothing to close.
+    Promise.resolve(this.#client.dispose()).catch(() => undefined);
   }
 }
 
