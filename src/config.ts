@@ -1,6 +1,6 @@
 import { ConfigError } from './config/config-error.ts';
 import type { AllowedOrigins } from './config/origins.ts';
-import type { RedisServerLocation } from './config/redis-location.ts';
+import type { RedisLocation } from './config/redis-location.ts';
 import { Secret } from './config/secret.ts';
 import { type Environment, type Flags, type LogLevel, readSettings, type Settings } from './config/settings.ts';
 import type { Millis } from './presence/time.ts';
@@ -24,7 +24,7 @@ export interface Config extends EngineConfig {
 /** What is needed to open the engine alone, as commands do that do not serve. */
 export interface EngineConfig {
   /** Null: the embedded engine. */
-  readonly redis: RedisServerLocation | null;
+  readonly redis: RedisLocation | null;
   readonly logLevel: LogLevel;
 }
 
@@ -72,13 +72,6 @@ export function loadEngineConfig(env: Environment, flags: Flags = {}): EngineCon
 }
 
 function engineOf(settings: Settings): EngineConfig {
-  const location = settings.REDIS_URL ?? null;
-  if (location !== null && location.kind !== 'server') {
-    const what = location.kind === 'cluster' ? 'a Redis Cluster' : 'Redis behind Sentinel';
-    throw new ConfigError(
-      `REDIS_URL names ${what}, which this version cannot use yet; it must be one redis:// or rediss:// address.`,
-    );
-  }
   if (settings.DATABASE_URL !== undefined) {
     if (!/^(postgres|postgresql):\/\/.|^file:./i.test(settings.DATABASE_URL)) {
       throw new ConfigError('DATABASE_URL must be postgres://… or file:DIRECTORY.');
@@ -87,7 +80,7 @@ function engineOf(settings: Settings): EngineConfig {
       'DATABASE_URL names a PostgreSQL database, which this version cannot use yet; leave it out to keep friend lists in the same engine as presence.',
     );
   }
-  return { redis: location, logLevel: settings.LOG_LEVEL };
+  return { redis: settings.REDIS_URL ?? null, logLevel: settings.LOG_LEVEL };
 }
 
 function authOf(settings: Settings, production: boolean): AuthConfig {

@@ -20,7 +20,7 @@ export async function openAndImport(file: string, strict: boolean, { redis }: En
   const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const signal of signals) process.on(signal, interrupt);
   try {
-    const target = `${describeRedis(redis)}/${redis.database}`;
+    const target = redis.kind === 'cluster' ? describeRedis(redis) : `${describeRedis(redis)}/${redis.database}`;
     const { stdout, stderr } = process;
     return await importFriends({ file, graph: friends, target, strict, signal: stop.signal, stdout, stderr });
   } finally {

@@ -96,15 +96,6 @@ export function describeRedis(location: RedisLocation): string {
   }
 }
 
-/** The address of one server as clients of Redis take it, with its password in it. */
-export function redisUrl(location: RedisServerLocation): Secret {
-  const { tls, username, password, address, database } = location;
-  const user = encodeURIComponent(username ?? '');
-  const credentials =
-    password === null && user === '' ? '' : `${user}:${encodeURIComponent(password?.reveal() ?? '')}@`;
-  return new Secret(`${tls ? 'rediss' : 'redis'}://${credentials}${describeAddress(address)}/${database}`);
-}
-
 function describeAddress({ host, port }: RedisAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

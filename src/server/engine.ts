@@ -1,10 +1,11 @@
-import { type RedisServerLocation, redisUrl } from '../config/redis-location.ts';
+import type { RedisLocation } from '../config/redis-location.ts';
 import type { EngineConfig } from '../config.ts';
 import { MemoryFriendGraph } from '../friends/memory.ts';
 import type { FriendGraph } from '../friends/port.ts';
 import { RedisFriendGraph } from '../friends/redis/graph.ts';
 import type { Logger } from '../log.ts';
 import { openRedis } from '../redis/connection.ts';
+import type { RedisTarget } from '../redis/target.ts';
 import { MemoryPresenceStore } from '../store/memory.ts';
 import type { PresenceStore } from '../store/port.ts';
 import { RedisPresenceStore } from '../store/redis/redis-presence-store.ts';
@@ -28,8 +29,8 @@ export function openEngine({ redis }: EngineConfig, log: Logger): Engine {
 }
 
 /** The friend lists alone, for commands that have nothing to do with presence. */
-export function openFriends(redis: RedisServerLocation, log: Logger): Omit<Engine, 'store'> {
-  const connection = openRedis(redisUrl(redis).reveal(), { logger: log });
+export function openFriends(redis: RedisLocation, log: Logger): Omit<Engine, 'store'> {
+  const connection = openRedis(targetOf(redis), { logger: log });
   const friends = new RedisFriendGraph(connection);
   return {
     friends,
@@ -55,8 +56,8 @@ function openMemory(): Engine {
   };
 }
 
-function openOnRedis(redis: RedisServerLocation, log: Logger): Engine {
-  const connection = openRedis(redisUrl(redis).reveal(), { logger: log });
+function openOnRedis(redis: RedisLocation, log: Logger): Engine {
+  const connection = openRedis(targetOf(redis), { logger: log });
   const store = new RedisPresenceStore(connection, { logger: log });
   const friends = new RedisFriendGraph(connection);
   return {
@@ -69,4 +70,8 @@ function openOnRedis(redis: RedisServerLocation, log: Logger): Engine {
       await connection.close();
     },
   };
+}
+
+function targetOf(location: RedisLocation): RedisTarget {
+  return { ...location, password: location.password?.reveal() ?? null };
 }

@@ -86,12 +86,6 @@ describe('settings that contradict each other', () => {
 
 describe('what this version cannot do yet is said and not half done', () => {
   const cases: [env: Record<string, string>, what: RegExp][] = [
-    [{ REDIS_URL: 'redis://a,redis://b' }, /^REDIS_URL names a Redis Cluster, which this version cannot use yet/],
-    [{ REDIS_URL: 'redis-cluster://a' }, /^REDIS_URL names a Redis Cluster, which this version cannot use yet/],
-    [
-      { REDIS_URL: 'redis-sentinel://a/b' },
-      /^REDIS_URL names Redis behind Sentinel, which this version cannot use yet/,
-    ],
     [
       { DATABASE_URL: 'postgres://a/b' },
       /^DATABASE_URL names a PostgreSQL database, which this version cannot use yet/,
@@ -172,7 +166,7 @@ test('origins are read into the form in which browsers send them', () =>
 
 test('commands that do not serve need no key', () => {
   const env = { NODE_ENV: 'production', REDIS_URL: 'redis://a' };
-  expect(loadEngineConfig(env).redis?.address).toEqual({ host: 'a', port: 6379 });
+  expect(loadEngineConfig(env).redis).toMatchObject({ kind: 'server', address: { host: 'a', port: 6379 } });
 });
 
 test('a secret is in no text that is made of the settings', () => {
