@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { SLOTS, slotOf } from '../../src/redis/slot.ts';
+import type { ClusterTarget } from '../../src/redis/target.ts';
 import { type RedisServer, startRedis } from './redis.ts';
 
 const HOST = '127.0.0.1';
@@ -111,6 +112,12 @@ export class RedisCluster {
   /** For REDIS_URL. */
   get url(): string {
     return `redis-cluster://${this.nodes.map(({ name }) => name).join(',')}`;
+  }
+
+  /** The same for `openRedis`. */
+  get target(): ClusterTarget {
+    const addresses = this.nodes.map(({ server }) => ({ host: HOST, port: server.port }));
+    return { kind: 'cluster', addresses, tls: false, username: null, password: null };
   }
 
   /** Called once. */
