@@ -14,6 +14,7 @@ const CLOSE_MS = 2_000;
 export abstract class BaseConnection implements RedisConnection {
   abstract readonly sharded: boolean;
   abstract readonly whole: boolean;
+  abstract readonly changes: number;
   abstract readonly subscriber: Subscriber;
   readonly clock = new RedisClock();
   readonly log: Logger;

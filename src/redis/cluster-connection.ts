@@ -67,6 +67,10 @@ export class ClusterConnection extends BaseConnection {
     return this.ready && this.#nodes.whole;
   }
 
+  get changes(): number {
+    return this.#nodes.changes;
+  }
+
   servers(): readonly string[] {
     return this.#nodes.names();
   }

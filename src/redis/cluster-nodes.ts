@@ -44,6 +44,7 @@ export class ClusterNodes {
   readonly #events: ClusterNodesEvents;
   readonly #nodes = new Map<string, Node>();
   #slots = NO_SLOTS;
+  #changes = 0;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | null = null;
   #again = false;
@@ -73,6 +74,11 @@ export class ClusterNodes {
 
   get anyUp(): boolean {
     return this.names().some((name) => this.isUp(name));
+  }
+
+  /** Grows whenever a master goes out of reach, comes into reach, or gets its first slots. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** All slots are served by masters that can be used. */
@@ -109,6 +115,7 @@ export class ClusterNodes {
     if (this.#slots.owners[slot] !== name) {
       const owners = [...this.#slots.owners];
       owners[slot] = name;
+      if (!this.#slots.addresses.has(name)) this.#changes += 1;
       this.#slots = { ...this.#slots, owners, addresses: new Map(this.#slots.addresses).set(name, address) };
       this.#events.changed();
     }
@@ -193,6 +200,7 @@ export class ClusterNodes {
   #take(slots: SlotMap): void {
     const before = this.#slots;
     this.#slots = slots;
+    if ([...slots.addresses.keys()].some((name) => !before.addresses.has(name))) this.#changes += 1;
     for (const [name, address] of slots.addresses) if (!this.#nodes.has(name)) this.#open(address);
     const now = performance.now();
     for (const [name, node] of this.#nodes) {
@@ -248,6 +256,7 @@ export class ClusterNodes {
   #setUp(node: Node, up: boolean): void {
     if (node.up === up || this.#closed) return;
     node.up = up;
+    this.#changes += 1;
     if (!this.#looking) this.#schedule();
     this.#events.changed();
   }

@@ -13,6 +13,11 @@ export interface RedisConnection {
   readonly ready: boolean;
   /** No part of the data is out of reach. With one server the same as `ready`. */
   readonly whole: boolean;
+  /**
+   * Grows whenever a server goes out of reach or comes in while others stay in use: what was known of what it holds may be
+   * no more true.
+   */
+  readonly changes: number;
   /** The data is spread over servers by the slots of its keys: what one call touches must be of one slot. */
   readonly sharded: boolean;
   readonly clock: RedisClock;

@@ -10,6 +10,7 @@ import { Subscriber } from './subscriber.ts';
 /** All data on one server: a connection for commands and one for subscriptions. `ready` says that both are up. */
 export class ServerConnection extends BaseConnection {
   readonly sharded = false;
+  readonly changes = 0;
   readonly subscriber: Subscriber;
   readonly #server: string;
   readonly #commands: Redis;

@@ -2,16 +2,17 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from '../log.ts';
 import type { NodeId } from '../presence/record.ts';
 import type { Millis } from '../presence/time.ts';
-import type { NodeLeases } from '../store/port.ts';
+import type { PresenceStore } from '../store/port.ts';
 
-export interface Renewal {
+/** None of these may throw; each is called before anything else can happen. */
+export interface NodeLeaseEvents {
   /** The lease was lost: from now on this node is another one. */
-  readonly renamed: boolean;
+  renamed(): void;
   /**
-   * For how long this node had not reached the store, or had not run: null where that was no longer than usual, Infinity
-   * for the first time.
+   * The whole store has answered. `silentMs`: for how long this node had not reached all of it, or had not run; null where
+   * that was no longer than usual, Infinity for the first time.
    */
-  readonly silentMs: Millis | null;
+  reached(silentMs: Millis | null): void;
 }
 
 /** Sessions bound to older incarnations than these have long been taken over or let go. */
@@ -19,27 +20,36 @@ const REMEMBERED_INCARNATIONS = 8;
 
 /** One lease, renewed for all connections of this node: what they keep alive costs the store nothing more. */
 export class NodeLease {
-  readonly #leases: NodeLeases;
+  readonly #store: Pick<PresenceStore, 'leases' | 'reach'>;
   readonly #leaseMs: Millis;
   readonly #renewMs: Millis;
   readonly #log: Logger;
-  readonly #renewed: (renewal: Renewal) => void;
+  readonly #events: NodeLeaseEvents;
   /** The last incarnations of this process, the current one last. */
   readonly #incarnations: NodeId[] = [newNodeId()];
   #held = false;
   /** When the last renewal that succeeded was asked for, by the monotonic clock. */
   #renewedAt = Number.NEGATIVE_INFINITY;
+  /** The same for the whole store: when it was asked and has answered. */
+  #reachedAt = Number.NEGATIVE_INFINITY;
+  #reaching: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> = Promise.resolve();
   #closed = false;
 
-  /** `renewMs` is how often it is renewed. `renewed` is told of each time, before anything else can happen; must not throw. */
-  constructor(leases: NodeLeases, leaseMs: Millis, renewMs: Millis, log: Logger, renewed: (renewal: Renewal) => void) {
-    this.#leases = leases;
+  /** `renewMs` is how often it is renewed. */
+  constructor(
+    store: Pick<PresenceStore, 'leases' | 'reach'>,
+    leaseMs: Millis,
+    renewMs: Millis,
+    log: Logger,
+    events: NodeLeaseEvents,
+  ) {
+    this.#store = store;
     this.#leaseMs = leaseMs;
     this.#renewMs = renewMs;
     this.#log = log;
-    this.#renewed = renewed;
+    this.#events = events;
   }
 
   get node(): NodeId {
@@ -50,12 +60,17 @@ export class NodeLease {
     return this.#incarnations;
   }
 
-  /**
-   * Whether this node has lately been in touch with the store. Who has not knows neither who was heard meanwhile nor for
-   * how long nobody could be, and must take nobody for gone before the next renewal has said so.
-   */
+  /** Whether this node has lately been in touch with the store, or with the part of it that keeps the leases. */
   get current(): boolean {
     return this.#silentMs <= this.#longestSilence;
+  }
+
+  /**
+   * Whether it has lately been in touch with all of the store. Who has not knows neither who was heard meanwhile nor for
+   * how long nobody could be, and must take nobody for gone before `reached` has been told again.
+   */
+  get inTouch(): boolean {
+    return performance.now() - this.#reachedAt <= this.#longestSilence;
   }
 
   /**
@@ -79,6 +94,7 @@ export class NodeLease {
   /** Resolves after the first attempt, whether the store could be reached or not; goes on by itself. */
   async start(): Promise<void> {
     await this.#turn();
+    await this.#reaching;
   }
 
   /** Idempotent. Gives the lease back if nothing is bound to it any more, else leaves it to run out. */
@@ -90,7 +106,7 @@ export class NodeLease {
     if (!this.#held) return;
     try {
       for (const node of this.#incarnations) {
-        if ((await this.#leases.members(node, 1)).length === 0) await this.#leases.forget(node);
+        if ((await this.#store.leases.members(node, 1)).length === 0) await this.#store.leases.forget(node);
       }
     } catch (error) {
       this.#log.debug({ err: error }, 'the node lease could not be given back; it runs out by itself');
@@ -126,13 +142,14 @@ export class NodeLease {
   async #renew(): Promise<boolean> {
     const askedAt = performance.now();
     let renamed = false;
+    const { leases } = this.#store;
     try {
-      let renewed = await this.#leases.renew(this.node, this.#leaseMs, !this.#held);
+      let renewed = await leases.renew(this.node, this.#leaseMs, !this.#held);
       if (!renewed) {
         this.#incarnations.push(newNodeId());
         if (this.#incarnations.length > REMEMBERED_INCARNATIONS) this.#incarnations.shift();
         this.#log.warn({ node: this.node }, 'the node lease was lost; going on under a new one');
-        renewed = await this.#leases.renew(this.node, this.#leaseMs, true);
+        renewed = await leases.renew(this.node, this.#leaseMs, true);
         renamed = true;
       }
     } catch (error) {
@@ -140,10 +157,21 @@ export class NodeLease {
       return false;
     }
     this.#held = true;
-    const silentMs = askedAt - this.#renewedAt;
     this.#renewedAt = askedAt;
-    this.#renewed({ renamed, silentMs: silentMs > this.#longestSilence ? silentMs : null });
+    if (renamed) this.#events.renamed();
+    // Not waited for: a part of the store that says nothing must not cost this node its lease.
+    this.#reaching ??= this.#reach().finally(() => {
+      this.#reaching = null;
+    });
     return true;
+  }
+
+  async #reach(): Promise<void> {
+    const askedAt = performance.now();
+    if (!(await this.#store.reach()) || this.#closed) return;
+    const silentMs = askedAt - this.#reachedAt;
+    this.#reachedAt = askedAt;
+    this.#events.reached(silentMs > this.#longestSilence ? silentMs : null);
   }
 }
 

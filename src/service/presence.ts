@@ -17,7 +17,7 @@ import { Connections, type HeldSession } from './connections.ts';
 import { Deadlines } from './deadlines.ts';
 import { checkId, checkIds, checkText } from './input.ts';
 import { Keeper } from './keeper.ts';
-import { NodeLease, type Renewal } from './node-lease.ts';
+import { NodeLease } from './node-lease.ts';
 import { Reaper } from './reaper.ts';
 import { Records } from './records.ts';
 import { rulesOf, type ServiceSettings } from './settings.ts';
@@ -58,7 +58,7 @@ export class Presence {
     this.records = new Records(store, this.#rules, {
       mayCommit: () => this.#lease.standing(),
       sparedUntil: (now, { type }) => {
-        if (!this.#lease.current) return now + this.#holdMs;
+        if (!this.#mayJudge) return now + this.#holdMs;
         // What a new node has been told itself, or finds that it must do, ends in time.
         return type === 'tick' ? this.#heldUntil : Math.max(this.#heldUntil, this.#startedUntil);
       },
@@ -66,8 +66,11 @@ export class Presence {
     });
     const { nodeLeaseMs, heartbeatToleranceMs } = settings;
     const renewMs = Math.min(nodeLeaseMs / 3, heartbeatToleranceMs);
-    this.#lease = new NodeLease(store.leases, nodeLeaseMs, renewMs, log, (renewal) => this.#renewed(renewal));
-    const mayJudge = (): boolean => this.#lease.current;
+    this.#lease = new NodeLease(store, nodeLeaseMs, renewMs, log, {
+      renamed: () => void this.#keeper.reconcile(),
+      reached: (silentMs) => this.#reached(silentMs),
+    });
+    const mayJudge = (): boolean => this.#mayJudge;
     this.#deadlines = new Deadlines(store, log, mayJudge, (userId) => this.records.apply(userId, { type: 'tick' }));
     this.#reaper = new Reaper(store, nodeLeaseMs, log, mayJudge, (userId, lost) =>
       this.records.apply(userId, { type: 'nodeLost', ...lost }),
@@ -203,12 +206,21 @@ export class Presence {
     if (node !== this.#lease.node) void this.#keeper.reconcile();
   }
 
-  #renewed({ renamed, silentMs }: Renewal): void {
+  /**
+   * Whether this node knows enough to take somebody for gone. Not while a part of the store is away; nor after something in
+   * it was replaced, which may not know of all who were heard, until that is reckoned with.
+   */
+  get #mayJudge(): boolean {
+    return this.#lease.inTouch && this.#store.whole() && this.#store.lineage() === this.#lineage;
+  }
+
+  #reached(silentMs: Millis | null): void {
     const lineage = this.#store.lineage();
     const replaced = this.#lineage !== null && this.#lineage !== lineage;
     this.#lineage = lineage;
-    if (silentMs !== null) this.#holdAfter(silentMs);
-    if (renamed || replaced || silentMs !== null) void this.#keeper.reconcile();
+    if (silentMs === null && !replaced) return;
+    this.#holdAfter(silentMs ?? 0);
+    void this.#keeper.reconcile();
   }
 
   get #holdMs(): Millis {

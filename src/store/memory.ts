@@ -47,6 +47,14 @@ export class MemoryPresenceStore implements PresenceStore {
     return !this.#closed;
   }
 
+  whole(): boolean {
+    return !this.#closed;
+  }
+
+  async reach(): Promise<boolean> {
+    return !this.#closed;
+  }
+
   lineage(): string {
     return this.#lineage;
   }

@@ -22,8 +22,15 @@ export interface PresenceStore {
   readonly partitions: number;
   /** The partition that holds this user: from 0 to `partitions` - 1, the same on every node. */
   partitionOf(userId: UserId): number;
-  /** Whether the store is in reach now. */
+  /** Whether the store, or with one that is spread over several servers a part of it, is in reach now. */
   ready(): boolean;
+  /**
+   * Whether, as far as is known, all of the store is in reach, and all that `lineage` names is still what it was. Where
+   * not, somebody may be saying something somewhere that cannot be heard.
+   */
+  whole(): boolean;
+  /** Asks each part of the store and resolves with whether all have answered and it is `whole`. Never rejects. */
+  reach(): Promise<boolean>;
 
   /** The newest committed records, in the order of `ids`; EMPTY_RECORD for who was never stored. */
   load(ids: readonly UserId[]): Promise<PresenceRecord[]>;

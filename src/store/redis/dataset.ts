@@ -84,8 +84,8 @@ export class DatasetReader {
     return new Dataset(id, lives, this.#homes());
   }
 
-  /** As `open`, without naming what has no name. */
-  async peek(before: Dataset): Promise<Dataset> {
+  /** As `open`, without naming what has no name. Without `before` it rejects UNAVAILABLE where any server does not answer. */
+  async peek(before: Dataset | null): Promise<Dataset> {
     const [id, lives] = await Promise.all([
       this.#connection.call(META_KEY, (redis) => redis.hget(META_KEY, 'dataset')),
       this.#readLives(before),

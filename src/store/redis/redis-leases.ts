@@ -1,4 +1,3 @@
-import { unavailable } from '../../errors.ts';
 import type { NodeId, UserId } from '../../presence/record.ts';
 import type { Millis } from '../../presence/time.ts';
 import { fromText, NODES_KEY, type Partitions, toText } from '../../redis/partitions.ts';
@@ -28,15 +27,9 @@ export class RedisLeases implements NodeLeases {
     this.#mustBeReady = mustBeReady;
   }
 
-  /**
-   * Rejects UNAVAILABLE also while a part of the data is out of reach, and then the lease has been renewed all the same:
-   * nobody shall take this node for dead, but the node shall know that not everybody could be heard.
-   */
   async renew(node: NodeId, leaseMs: Millis, first: boolean): Promise<boolean> {
     this.#mustBeReady();
-    const held = (await this.#renew.run(this.#connection, [NODES_KEY], [toText(node), leaseMs, first ? 1 : 0])) === 1;
-    if (held && !first && !this.#connection.whole) throw unavailable('A part of the store cannot be reached.');
-    return held;
+    return (await this.#renew.run(this.#connection, [NODES_KEY], [toText(node), leaseMs, first ? 1 : 0])) === 1;
   }
 
   async lost(leaseMs: Millis): Promise<LostNode[]> {

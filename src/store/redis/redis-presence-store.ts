@@ -51,6 +51,8 @@ export class RedisPresenceStore implements PresenceStore {
   readonly #audit: NodeJS.Timeout;
   #settleStart: { readonly resolve: () => void; readonly reject: (error: Error) => void } | null = null;
   #dataset: Dataset | null = null;
+  /** How many changes of the connection `#dataset` is later than. */
+  #datasetAt = 0;
   #ready = false;
   /** Counts attempts to open the dataset, so that an old one cannot end after a newer one has begun. */
   #attempts = 0;
@@ -93,6 +95,22 @@ export class RedisPresenceStore implements PresenceStore {
 
   ready(): boolean {
     return this.#ready;
+  }
+
+  whole(): boolean {
+    return this.#ready && this.#connection.whole && this.#datasetAt === this.#connection.changes;
+  }
+
+  async reach(): Promise<boolean> {
+    const known = this.#dataset;
+    if (!this.#ready || known === null) return false;
+    try {
+      await this.#compare(known, await this.#datasets.peek(null));
+      return this.whole();
+    } catch (error) {
+      this.#log.debug({ err: error }, 'a part of the store does not answer');
+      return false;
+    }
   }
 
   /** Throws UNAVAILABLE before the start. */
@@ -189,6 +207,7 @@ export class RedisPresenceStore implements PresenceStore {
     this.#attempts += 1;
     const attempt = this.#attempts;
     const before = this.#dataset;
+    const { changes } = this.#connection;
     let dataset: Dataset;
     try {
       dataset = await this.#datasets.open(before);
@@ -201,6 +220,7 @@ export class RedisPresenceStore implements PresenceStore {
     // Told before the lineage is another one, so that nobody takes what they know for part of it.
     if (before !== null) this.#channels.lose((partition) => dataset.hasLost(partition, before));
     this.#dataset = dataset;
+    this.#datasetAt = changes;
     this.#openFailed = false;
     this.#ready = true;
     this.#settleStart?.resolve();
@@ -224,6 +244,13 @@ export class RedisPresenceStore implements PresenceStore {
     }, RETRY_MS).unref();
   }
 
+  /** Opens the dataset again where it is not what it was. */
+  async #compare(known: Dataset, found: Dataset): Promise<void> {
+    if (!this.#ready || this.#dataset !== known) return;
+    if (found.id !== known.id) this.#lose();
+    if (found.lineage !== known.lineage || this.#datasetAt !== this.#connection.changes) await this.#open();
+  }
+
   /**
    * Notices what no event tells: data that were replaced under an open connection, a failover behind an address that
    * stayed, a last message that was lost and to which no other will follow. Never rejects.
@@ -233,11 +260,8 @@ export class RedisPresenceStore implements PresenceStore {
     this.#auditing = true;
     const known = this.#dataset;
     try {
-      const found = await this.#datasets.peek(known);
-      if (!this.#ready || this.#dataset !== known) return;
-      if (found.id !== known.id) this.#lose();
-      if (found.lineage === known.lineage) await this.#channels.caughtUp();
-      else await this.#open();
+      await this.#compare(known, await this.#datasets.peek(known));
+      if (this.#dataset === known) await this.#channels.caughtUp();
     } catch (error) {
       this.#log.debug({ err: error }, 'the audit of the store was cut short; it comes again');
     } finally {
