@@ -1,52 +1,26 @@
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Bustle } from '../support/bustle.ts';
-import { type FleetNode, LEASE_MS, SPANS, startFleet } from '../support/fleet.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { Stage, sleep } from '../support/stage.ts';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { LEASE_MS, SPANS } from '../support/fleet.ts';
+import { Scenarios } from '../support/scenarios.ts';
+import { sleep } from '../support/stage.ts';
 
-let redis: RedisServer;
+const scenarios = new Scenarios({ name: 's', redisArgs: ['--appendonly', 'yes', '--appendfsync', 'always'] });
 let admin: Redis;
-let nodes: readonly FleetNode[];
-let stage: Stage;
-let bustle: Bustle;
-let count = 0;
 
-beforeAll(async () => {
-  redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
-  admin = new Redis(redis.url, { retryStrategy: () => 50 });
+beforeAll(() => {
+  admin = new Redis(scenarios.redis.url, { retryStrategy: () => 50 });
   admin.on('error', () => undefined);
-  nodes = await startFleet(3, { engineUrl: redis.url });
 });
-afterAll(async () => {
-  admin?.disconnect();
-  await Promise.all((nodes ?? []).map((node) => node.close()));
-  await redis?.stop();
-});
+afterAll(() => admin?.disconnect());
 
 describe('a store that fails', () => {
-  beforeEach(async () => {
-    stage = await Stage.open({ engineUrl: redis.url, name: `s${count++}` }, nodes);
-    bustle = new Bustle(stage, 25);
-  });
-  afterEach(async () => {
-    await bustle?.stop();
-    await stage?.close();
-  });
-
-  async function conclude(scenario: string, figures: Record<string, number> = {}): Promise<void> {
-    await bustle.stop();
-    const convergence = await stage.converge();
-    stage.report(scenario, { ...figures, convergence });
-    expect(stage.verdict().slice(0, 12)).toEqual([]);
-  }
-
   for (const [what, outageMs] of [
     ['shorter', SPANS.nodeLeaseMs / 3],
     ['about as long', LEASE_MS],
     ['longer', 2 * LEASE_MS],
   ] as const) {
     it(`rule 10.3: Redis is killed and comes back with its data, ${what} than a session lives unheard`, async () => {
+      const { stage, redis } = scenarios;
       const from = Date.now();
       await redis.kill('SIGKILL');
       const gone = [stage.bound[0], stage.beating[0]].flatMap((actor) => actor ?? []);
@@ -61,12 +35,13 @@ describe('a store that fails', () => {
       const seen = await Promise.all(
         stage.observers.flatMap((observer) => gone.map(({ userId }) => observer.sees(userId, 'OFFLINE'))),
       );
-      await conclude(`Redis away for ${outageMs} ms`, { whole, ghost: Math.max(...seen) - healedAt });
+      await scenarios.conclude(`Redis away for ${outageMs} ms`, { whole, ghost: Math.max(...seen) - healedAt });
     });
   }
 
   it('rule 10.3: Redis says nothing for a while, and then answers what it was asked before', async () => {
-    for (let round = 0; round < 3; round++) {
+    const { stage, redis } = scenarios;
+    for (let round = 0; round < 2; round++) {
       const from = Date.now();
       await redis.kill('SIGSTOP');
       await sleep(LEASE_MS + SPANS.nodeLeaseMs);
@@ -74,17 +49,17 @@ describe('a store that fails', () => {
       stage.outage(from);
       await sleep(SPANS.nodeLeaseMs);
     }
-    await conclude('Redis paused');
+    await scenarios.conclude('Redis paused');
   });
 
   it('rule 5.3: its subscribers are cut off in the middle of a burst', async () => {
-    await bustle.stop();
-    bustle = new Bustle(stage, 2);
+    await scenarios.rest();
+    scenarios.busy(2);
     for (let round = 0; round < 6; round++) {
       await sleep(250);
       await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     }
-    await conclude('CLIENT KILL TYPE pubsub in a burst', { changes: bustle.told });
+    await scenarios.conclude('CLIENT KILL TYPE pubsub in a burst', { changes: scenarios.told });
   });
 
   it('rule 3.1: its scripts are flushed', async () => {
@@ -92,13 +67,14 @@ describe('a store that fails', () => {
       await admin.script('FLUSH');
       await sleep(200);
     }
-    await conclude('SCRIPT FLUSH');
+    await scenarios.conclude('SCRIPT FLUSH');
   });
 
   it('rules 2.9, 10.4: it comes back empty', async () => {
-    await redis.stop();
+    const { stage } = scenarios;
+    const emptied = scenarios.replaceRedis();
     const isBack = stage.emptied();
-    redis = await startRedis({ port: redis.port, args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    await emptied;
     isBack();
     const healedAt = Date.now();
     for (const { userId } of stage.observers) await stage.befriendAll(userId);
@@ -109,7 +85,7 @@ describe('a store that fails', () => {
         ),
       ),
     );
-    await conclude('Redis back empty', { bound: Math.max(...again) - healedAt });
+    await scenarios.conclude('Redis back empty', { bound: Math.max(...again) - healedAt });
   });
 });
 

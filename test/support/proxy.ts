@@ -13,6 +13,8 @@ export interface TcpProxy {
   cut(): Promise<void>;
   /** Breaks all connections once. */
   reset(): void;
+  /** What is connected now hears nothing more, for good; connections that are made later are sound. */
+  forget(): void;
   /** A black hole until `heal`: connections stay open, new ones seem to open, and nothing passes in either direction. */
   stall(): void;
   /** After `stall` first delivers what was held up, closes included, as a network does that sends again. */
@@ -58,6 +60,10 @@ class LocalProxy implements TcpProxy {
     this.#links.clear();
   }
 
+  forget(): void {
+    for (const link of this.#links) link.forget();
+  }
+
   stall(): void {
     this.stalled = true;
     for (const link of this.#links) link.pause();
@@ -89,6 +95,7 @@ class Link {
   readonly #near: Socket;
   readonly #port: number;
   readonly #ended: () => void;
+  #forgotten = false;
   /** Null until it is let through for the first time. */
   #far: Socket | null = null;
 
@@ -101,6 +108,7 @@ class Link {
   }
 
   resume(): void {
+    if (this.#forgotten) return;
     if (this.#far === null) {
       const far = connect({ port: this.#port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
       this.#far = far;
@@ -112,6 +120,12 @@ class Link {
     }
     this.#near.resume();
     this.#far.resume();
+  }
+
+  /** Nothing passes any more; only a close of the near side, of which the far one is not told. */
+  forget(): void {
+    this.#forgotten = true;
+    this.pause();
   }
 
   pause(): void {

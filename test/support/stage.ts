@@ -242,10 +242,12 @@ export class Stage {
       actor.text = null;
       return mood === null ? [] : [life.ask('beat', status)];
     });
-    for (const { userId: viewer } of this.observers) {
-      for (const { userId } of this.actors) this.truth.friendship(viewer, userId).change(false)();
-    }
+    // Until the nodes have noticed, they go by the lists that they know.
+    const forgotten = this.observers.flatMap(({ userId: viewer }) =>
+      this.actors.map(({ userId }) => this.truth.friendship(viewer, userId).change(false)),
+    );
     return () => {
+      for (const settled of forgotten) settled();
       this.truth.lostDataAt = Date.now();
       span.until = Date.now() + REASSERT_MS;
       for (const ask of asks) ask.doneAt = span.until;

@@ -1,0 +1,102 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import { Bustle } from './bustle.ts';
+import { type FleetNode, startFleet } from './fleet.ts';
+import { type RedisServer, startRedis } from './redis.ts';
+import { Stage, type StageOptions } from './stage.ts';
+
+/** How many violations a failing test shows. */
+const SHOWN = 12;
+
+export interface ScenariosOptions extends Omit<StageOptions, 'engineUrl' | 'clockShiftsMs'> {
+  readonly redisArgs?: readonly string[];
+  /** One user does something each so many ms; null: nobody does anything by themselves. */
+  readonly busyMs?: number | null;
+}
+
+/**
+ * One Redis server and one fleet for all scenarios of a file, and for each of them a stage of its own, with users who are
+ * busy. To be made while the file is read: it registers what has to be done before and after.
+ */
+export class Scenarios {
+  readonly #options: ScenariosOptions;
+  #redis: RedisServer | null = null;
+  #nodes: readonly FleetNode[] = [];
+  #stage: Stage | null = null;
+  #bustle: Bustle | null = null;
+  #count = 0;
+
+  constructor(options: ScenariosOptions) {
+    this.#options = options;
+    beforeAll(async () => {
+      this.#redis = await startRedis({ args: options.redisArgs ?? [] });
+      this.#nodes = await startFleet(options.nodes ?? 3, { engineUrl: this.#redis.url });
+    });
+    afterAll(async () => {
+      await Promise.all(this.#nodes.map((node) => node.close()));
+      await this.#redis?.stop();
+    });
+    beforeEach(async () => {
+      const name = `${options.name}${this.#count++}`;
+      this.#stage = await Stage.open({ ...options, name, engineUrl: this.redis.url }, this.#nodes);
+      this.busy(options.busyMs === undefined ? 25 : options.busyMs);
+    });
+    afterEach(async () => {
+      // What was wrong with them the test itself has been told, or has failed of something else.
+      await this.#bustle?.stop().catch(() => undefined);
+      await this.#stage?.close();
+      this.#bustle = null;
+      this.#stage = null;
+    });
+  }
+
+  get redis(): RedisServer {
+    return must(this.#redis);
+  }
+
+  get nodes(): readonly FleetNode[] {
+    return this.#nodes;
+  }
+
+  get stage(): Stage {
+    return must(this.#stage);
+  }
+
+  /** How much users have done by themselves. */
+  get told(): number {
+    return this.#bustle?.told ?? 0;
+  }
+
+  node(number: number): FleetNode {
+    return must(this.#nodes[number]);
+  }
+
+  /** The data are gone: another server listens at the same address. */
+  async replaceRedis(): Promise<void> {
+    const { port } = this.redis;
+    await this.redis.stop();
+    this.#redis = await startRedis({ port, args: this.#options.redisArgs ?? [] });
+  }
+
+  /** From now on one user does something each `everyMs`; null: nobody. */
+  busy(everyMs: number | null): void {
+    this.#bustle = everyMs === null ? null : new Bustle(this.stage, everyMs);
+  }
+
+  /** Resolves when what users had begun has been answered; they begin nothing more. */
+  async rest(): Promise<void> {
+    await this.#bustle?.stop();
+  }
+
+  /** Lets everything settle; fails for whatever was wrong. `figures` in ms. */
+  async conclude(scenario: string, figures: Readonly<Record<string, number>> = {}): Promise<void> {
+    await this.rest();
+    const convergence = await this.stage.converge();
+    this.stage.report(scenario, { ...figures, convergence });
+    expect(this.stage.verdict().slice(0, SHOWN)).toEqual([]);
+  }
+}
+
+function must<T>(value: T | null | undefined): T {
+  if (value === null || value === undefined) throw new Error('This is there only while a scenario runs.');
+  return value;
+}
