@@ -140,7 +140,7 @@ export class NodeLease {
   }
 
   async #renew(): Promise<boolean> {
-    const askedAt = performance.now();
+    let askedAt = performance.now();
     let renamed = false;
     const { leases } = this.#store;
     try {
@@ -149,6 +149,8 @@ export class NodeLease {
         this.#incarnations.push(newNodeId());
         if (this.#incarnations.length > REMEMBERED_INCARNATIONS) this.#incarnations.shift();
         this.#log.warn({ node: this.node }, 'the node lease was lost; going on under a new one');
+        // What was asked before may have been long on its way: the new lease is no older than this.
+        askedAt = performance.now();
         renewed = await leases.renew(this.node, this.#leaseMs, true);
         renamed = true;
       }

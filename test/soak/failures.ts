@@ -1,29 +1,11 @@
-import type { Redis } from 'ioredis';
 import type { Actor } from '../support/actors.ts';
-import type { Bustle } from '../support/bustle.ts';
-import { type FleetNode, LEASE_MS, RENEWAL_MS, SPANS } from '../support/fleet.ts';
-import type { RedisServer } from '../support/redis.ts';
-import { type Stage, sleep } from '../support/stage.ts';
-import type { Measures } from './measures.ts';
+import { LEASE_MS, SPANS } from '../support/fleet.ts';
+import { sleep } from '../support/stage.ts';
 import { between, oneOf } from './random.ts';
+import { anyNode, type Failures, hereOf, type Scene } from './scene.ts';
 
-const AUDIT_MS = 12_000;
-
-export interface Scene {
-  readonly stage: Stage;
-  readonly bustle: Bustle;
-  readonly redis: RedisServer;
-  /** A connection of the test's own. */
-  readonly admin: Redis;
-  readonly random: () => number;
-  readonly measures: Measures;
-}
-
-/** Something that goes wrong. Resolves when it is right again, as far as it can be put right from outside. */
-export type Failure = (scene: Scene) => Promise<void>;
-
-/** How often each is chosen: as often as its name stands here. */
-export const FAILURES: Readonly<Record<string, Failure>> = {
+/** What goes wrong with nodes, clients and the network between them, whatever the engine. */
+export const FAILURES: Failures = {
   'SIGKILL of a node': async (scene) => {
     const { node, number } = anyNode(scene);
     scene.stage.died(number);
@@ -50,67 +32,6 @@ export const FAILURES: Readonly<Record<string, Failure>> = {
     await sleep(between(scene.random, 2 * SPANS.nodeLeaseMs, 2 * LEASE_MS));
     node.wake();
   },
-
-  'Redis killed, with its data': async ({ stage, redis, random }) => {
-    const from = Date.now();
-    await redis.kill('SIGKILL');
-    await sleep(between(random, 0, 2 * LEASE_MS));
-    await redis.restart();
-    stage.outage(from);
-  },
-
-  'Redis paused': async ({ stage, redis, random }) => {
-    const from = Date.now();
-    await redis.kill('SIGSTOP');
-    await sleep(between(random, 50, 1.5 * LEASE_MS));
-    await redis.kill('SIGCONT');
-    stage.outage(from);
-  },
-
-  'Redis emptied': async ({ stage, bustle, admin, redis }) => {
-    await bustle.rest();
-    const isBack = stage.emptied();
-    await admin.flushall();
-    await redis.restart();
-    isBack();
-    for (const viewer of viewersOf(stage)) await stage.befriendAll(viewer);
-    bustle.goOn();
-  },
-
-  'Redis flushed under its connections': async ({ stage, bustle, admin }) => {
-    await bustle.rest();
-    const isBack = stage.emptied();
-    await admin.flushall();
-    // What no event tells is noticed by an audit: rule 5.3.
-    await sleep(AUDIT_MS);
-    isBack();
-    for (const viewer of viewersOf(stage)) await stage.befriendAll(viewer);
-    bustle.goOn();
-  },
-
-  'subscribers cut off': async ({ admin, random }) => {
-    for (let round = Math.ceil(random() * 4); round > 0; round--) {
-      await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-      await sleep(between(random, 0, 300));
-    }
-  },
-
-  'all connections of Redis cut': async ({ admin, random }) => {
-    for (let round = Math.ceil(random() * 3); round > 0; round--) {
-      await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-      await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-      await sleep(between(random, 0, 200));
-    }
-  },
-
-  'scripts flushed': async ({ admin }) => {
-    await admin.script('FLUSH');
-  },
-
-  'one node refused by Redis, briefly': (scene) => cutBriefly(scene, 'cut'),
-  'one node in a black hole before Redis, briefly': (scene) => cutBriefly(scene, 'stall'),
-  'one node refused by Redis, for long': (scene) => cutForLong(scene, 'cut'),
-  'one node in a black hole before Redis, for long': (scene) => cutForLong(scene, 'stall'),
 
   'all clients of a node cut off': async (scene) => {
     anyNode(scene).node.front.reset();
@@ -164,35 +85,6 @@ export const FAILURES: Readonly<Record<string, Failure>> = {
     await stage.befriendAll(viewer.userId);
   },
 };
-
-function anyNode({ stage, random }: Scene): { readonly node: FleetNode; readonly number: number } {
-  const [number, node] = oneOf(random, [...stage.nodes.entries()]);
-  return { node, number };
-}
-
-function hereOf(stage: Stage): Actor[] {
-  return stage.actors.filter(({ mood }) => mood !== null);
-}
-
-function viewersOf(stage: Stage): string[] {
-  return [...new Set(stage.observers.map(({ userId }) => userId))];
-}
-
-async function cutBriefly(scene: Scene, how: 'cut' | 'stall'): Promise<void> {
-  const { node } = anyNode(scene);
-  await node.back?.[how]();
-  await sleep(between(scene.random, 0, (LEASE_MS - RENEWAL_MS) / (how === 'cut' ? 3 : 1.4)));
-  await node.back?.heal();
-}
-
-async function cutForLong(scene: Scene, how: 'cut' | 'stall'): Promise<void> {
-  const { node, number } = anyNode(scene);
-  const isBack = scene.stage.cutOff(number);
-  await node.back?.[how]();
-  await sleep(between(scene.random, LEASE_MS / 2, 2 * LEASE_MS));
-  await node.back?.heal();
-  isBack();
-}
 
 async function seenGone({ stage, measures }: Scene, actor: Actor, what: string, goneAt: number): Promise<void> {
   const seen = await Promise.all(stage.observers.map((observer) => observer.sees(actor.userId, 'OFFLINE')));

@@ -1,12 +1,12 @@
-import { Redis } from 'ioredis';
 import { Bustle } from '../support/bustle.ts';
-import { startRedis } from '../support/redis.ts';
 import { Stage, sleep } from '../support/stage.ts';
-import { FAILURES, type Scene } from './failures.ts';
+import { ENGINES } from './engines.ts';
+import { FAILURES } from './failures.ts';
 import { Measures } from './measures.ts';
 import { readOptions, type SoakOptions } from './options.ts';
 import { between, oneOf, seeded } from './random.ts';
 import { report } from './report.ts';
+import type { Failures, Scene } from './scene.ts';
 
 /** After so many failures everything is let settle and compared. */
 const ROUND = 5;
@@ -22,33 +22,33 @@ async function main(): Promise<number> {
     console.error(error instanceof Error ? error.message : error);
     return 2;
   }
-  console.log(`seed ${options.seed}: ${options.nodes} nodes for ${options.minutes} minutes`);
-  const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
-  const admin = new Redis(redis.url, { retryStrategy: () => 50 });
-  admin.on('error', () => undefined);
+  const { seed, nodes, minutes } = options;
+  const engine = await ENGINES[options.engine]?.();
+  if (!engine) throw new Error(`There is no engine ${options.engine}.`);
+  console.log(`seed ${seed}: ${nodes} nodes on ${options.engine} for ${minutes} minutes`);
   let stage: Stage | null = null;
   try {
-    stage = await Stage.open({ engineUrl: redis.url, name: 'soak', nodes: options.nodes });
-    const random = seeded(options.seed);
+    stage = await Stage.open({ engineUrl: engine.url, name: 'soak', nodes });
+    const random = seeded(seed);
     const bustle = new Bustle(stage, EVERY_MS, random);
     try {
-      return await soak({ stage, bustle, redis, admin, random, measures: new Measures() }, options);
+      const failures = { ...FAILURES, ...engine.failures };
+      return await soak({ stage, bustle, random, measures: new Measures() }, failures, options);
     } finally {
       await bustle.stop().catch(() => undefined);
     }
   } finally {
-    admin.disconnect();
     await stage?.close();
-    await redis.stop();
+    await engine.stop();
   }
 }
 
-async function soak(scene: Scene, { minutes, seed }: SoakOptions): Promise<number> {
+async function soak(scene: Scene, failures: Failures, options: SoakOptions): Promise<number> {
   const { stage, bustle, random, measures } = scene;
   const { truth } = stage;
   const injected = new Map<string, number>();
   const startedAt = Date.now();
-  const endsAt = startedAt + minutes * 60_000;
+  const endsAt = startedAt + options.minutes * 60_000;
   const judging = setInterval(() => truth.judge(), 1_000);
   let done = 0;
   let broken: string | null = null;
@@ -57,7 +57,7 @@ async function soak(scene: Scene, { minutes, seed }: SoakOptions): Promise<numbe
       for (let turn = 0; turn < ROUND && Date.now() < endsAt && truth.violations.length === 0; turn++) {
         // Sometimes before everything has recovered from the last one, but never before a node could renew its lease.
         await sleep(between(random, 1_200, 3_000));
-        const [name, fail] = oneOf(random, Object.entries(FAILURES));
+        const [name, fail] = oneOf(random, Object.entries(failures));
         truth.note(`FAILURE ${name}`);
         await fail(scene);
         truth.note(`HEALED ${name}`);
@@ -77,7 +77,9 @@ async function soak(scene: Scene, { minutes, seed }: SoakOptions): Promise<numbe
     clearInterval(judging);
   }
   const violations = [...stage.verdict(), ...(broken === null ? [] : [broken])];
-  console.log(report({ seed, minutes: (Date.now() - startedAt) / 60_000, injected, measures, truth, violations }));
+  console.log(
+    report({ ...options, minutes: (Date.now() - startedAt) / 60_000, injected, measures, truth, violations }),
+  );
   return violations.length === 0 ? 0 : 1;
 }
 

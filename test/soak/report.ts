@@ -3,6 +3,8 @@ import type { Measures } from './measures.ts';
 
 export interface SoakResult {
   readonly seed: number;
+  readonly nodes: number;
+  readonly engine: string;
   readonly minutes: number;
   readonly injected: ReadonlyMap<string, number>;
   readonly measures: Measures;
@@ -14,11 +16,11 @@ const SHOWN_VIOLATIONS = 10;
 const SHOWN_EVENTS = 150;
 
 /** One page, and, where something was violated, what happened before. */
-export function report({ seed, minutes, injected, measures, truth, violations }: SoakResult): string {
+export function report({ seed, nodes, engine, minutes, injected, measures, truth, violations }: SoakResult): string {
   const { frames, states, repeats, resets, stale, falseOffline } = truth.tally;
   const lines = [
     '',
-    `Soak of ${minutes.toFixed(1)} minutes, seed ${seed}`,
+    `Soak of ${minutes.toFixed(1)} minutes: ${nodes} nodes on ${engine}, seed ${seed}`,
     '',
     `Failures injected: ${[...injected.values()].reduce((sum, count) => sum + count, 0)}`,
     ...[...injected].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `  ${count} × ${name}`),

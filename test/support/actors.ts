@@ -290,7 +290,9 @@ export class BeatingActor extends Actor {
     });
     ask.doneAt = Date.now();
     if (this.#halted) return;
-    this.life.prove(ask.doneAt, sentAt + LEASE_MS);
+    if (this.counts(this.node, sentAt) && this.counts(this.node, ask.doneAt)) {
+      this.life.prove(ask.doneAt, sentAt + LEASE_MS);
+    }
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (!this.#halted)

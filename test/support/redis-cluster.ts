@@ -190,6 +190,11 @@ export class RedisCluster {
   /** Makes a replica the master in its master's place, whether that one is there or not. Resolves when all who run know. */
   async promote(replica: ClusterNode): Promise<void> {
     await replica.operator.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
+    await this.untilMaster(replica);
+  }
+
+  /** Resolves when all who run know it as a master. */
+  async untilMaster(replica: ClusterNode): Promise<void> {
     await this.#until(`${replica.name} to be a master`, async () => {
       const views = await Promise.all(this.#running().map(({ operator }) => slotsOf(operator)));
       return views.every((view) => view.some(([, , [, port]]) => port === replica.server.port));

@@ -229,10 +229,30 @@ export class Stage {
   }
 
   /**
+   * Whatever the store is told from now on, of whomever, it may lose. The function returned is to be called when it is back
+   * with older data: a moment later whoever is here counts as here again, rule 5.5.
+   */
+  losesWrites(): () => void {
+    this.truth.lostDataAt = Number.POSITIVE_INFINITY;
+    const span = { from: Date.now(), until: Number.POSITIVE_INFINITY };
+    const asks = this.actors.map(({ life, status, userId }) => {
+      this.#discount(userId, span);
+      life.end(span.from);
+      return life.ask('activity', status);
+    });
+    return () => {
+      this.truth.lostDataAt = Date.now();
+      span.until = Date.now() + REASSERT_MS;
+      for (const ask of asks) ask.doneAt = span.until;
+    };
+  }
+
+  /**
    * The store loses its data now, friend lists included. The function returned is to be called when it is back: a moment
    * later whoever has an open connection counts as here again, rule 10.4.
    */
   emptied(): () => void {
+    this.truth.lostDataAt = Number.POSITIVE_INFINITY;
     const from = Date.now();
     const span = { from, until: Number.POSITIVE_INFINITY };
     for (const node of this.nodes.keys()) this.#discount(node, span);

@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { RedisFriendGraph } from '../../src/friends/redis/graph.ts';
+import type { Logger } from '../../src/log.ts';
+import { openRedis, type RedisConnection } from '../../src/redis/connection.ts';
+import { createRollcall, type RunningRollcall } from '../../src/service/create.ts';
+import { RedisPresenceStore } from '../../src/store/redis/redis-presence-store.ts';
+import { startProxy, type TcpProxy } from '../support/proxy.ts';
+import { quiet } from '../support/quiet.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { beat, SETTINGS, user } from './world.ts';
+
+const LEASE_MS = 1_500;
+const PATIENCE_MS = 10_000;
+
+let redis: RedisServer;
+let path: TcpProxy;
+let connection: RedisConnection;
+let store: RedisPresenceStore;
+let rollcall: RunningRollcall;
+const said: string[] = [];
+
+beforeEach(async () => {
+  said.length = 0;
+  redis = await startRedis();
+  path = await startProxy(redis.port);
+  connection = openRedis(`redis://127.0.0.1:${path.port}`, { logger: quiet });
+  store = new RedisPresenceStore(connection, { logger: quiet });
+  await store.start();
+  const friends = new RedisFriendGraph(connection);
+  const settings = { ...SETTINGS, nodeLeaseMs: LEASE_MS };
+  const note = (_fields: object, message: string): void => void said.push(message);
+  const log: Logger = { debug: note, info: note, warn: note, error: note };
+  rollcall = await createRollcall({ store, friends, settings, log });
+});
+afterEach(async () => {
+  await rollcall?.close();
+  await store?.close();
+  await connection?.close();
+  await path?.close();
+  await redis?.stop();
+});
+
+it('rule 2.9: a node whose renewal was held up for longer than its lease says at once what it holds', async () => {
+  rollcall.connectionOpened('c1');
+  await rollcall.heartbeat(user('ada', 'c1'), beat('tab', { bindToConnection: true }));
+  path.stall();
+  await new Promise((resolve) => setTimeout(resolve, 1.2 * LEASE_MS));
+  await path.heal();
+  await until(() => said.some((line) => line.startsWith('the store was told again')));
+  expect(said.filter((line) => line.startsWith('could not say again'))).toEqual([]);
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`It did not come to that; the log says ${said.join('; ')}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

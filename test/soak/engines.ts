@@ -1,0 +1,9 @@
+import { startCluster } from './cluster.ts';
+import { startOneServer } from './one-server.ts';
+import type { Engine } from './scene.ts';
+
+/** By the names that `--engine` takes. */
+export const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = {
+  redis: startOneServer,
+  cluster: startCluster,
+};
