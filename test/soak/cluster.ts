@@ -28,9 +28,7 @@ function failuresOf(cluster: RedisCluster): Failures {
 
     'failover in good order': async ({ stage, random }) => {
       const from = Date.now();
-      const replica = await cluster.replicaOf(await oneMaster(cluster, random));
-      await replica.operator.call('CLUSTER', 'FAILOVER');
-      await cluster.untilMaster(replica);
+      await cluster.handOver(await cluster.replicaOf(await oneMaster(cluster, random)));
       await cluster.settled();
       stage.outage(from);
     },

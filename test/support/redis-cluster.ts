@@ -10,6 +10,8 @@ const ATTEMPTS = 5;
 const SETTLE_MS = 30_000;
 const LOOK_MS = 20;
 const KEYS_AT_ONCE = 10;
+/** Redis gives up by itself what has not come about within 5 s. */
+const HAND_OVER_MS = 6_000;
 /** Below those that systems give to outgoing connections: one of these might sit on the port of a server that is down. */
 const PORTS = { from: 20_000, until: 32_000 };
 
@@ -190,14 +192,26 @@ export class RedisCluster {
   /** Makes a replica the master in its master's place, whether that one is there or not. Resolves when all who run know. */
   async promote(replica: ClusterNode): Promise<void> {
     await replica.operator.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
-    await this.untilMaster(replica);
+    await this.#untilMaster(replica);
   }
 
-  /** Resolves when all who run know it as a master. */
-  async untilMaster(replica: ClusterNode): Promise<void> {
+  /** The same in good order, with the master's help: no write is lost. */
+  async handOver(replica: ClusterNode): Promise<void> {
+    let askedAt = Number.NEGATIVE_INFINITY;
+    await this.#untilMaster(replica, async () => {
+      if (performance.now() < askedAt + HAND_OVER_MS) return;
+      askedAt = performance.now();
+      await replica.operator.call('CLUSTER', 'FAILOVER');
+    });
+  }
+
+  /** Resolves when all who run know it as a master. `urge` is called whenever they do not. */
+  async #untilMaster(replica: ClusterNode, urge: () => Promise<void> = async () => {}): Promise<void> {
     await this.#until(`${replica.name} to be a master`, async () => {
       const views = await Promise.all(this.#running().map(({ operator }) => slotsOf(operator)));
-      return views.every((view) => view.some(([, , [, port]]) => port === replica.server.port));
+      const known = views.every((view) => view.some(([, , [, port]]) => port === replica.server.port));
+      if (!known) await urge();
+      return known;
     });
   }
 
