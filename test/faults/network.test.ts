@@ -20,16 +20,24 @@ describe('networks that fail', () => {
 
     it(`rules 2.2, 10.1: the way from one node to the store ${what} for longer, and the others go on`, async () => {
       const { stage } = scenarios;
+      const gone = stage.bound.find(({ node }) => node === 0);
+      if (!gone) throw new Error('Nobody is there.');
       const isBack = stage.cutOff(0);
       await scenarios.node(0).back?.[how]();
-      await sleep(2 * LEASE_MS);
+      const cutAt = Date.now();
+      gone.vanish();
+      // Their node can tell nobody, but all others miss it.
+      const elsewhere = stage.observers.filter(({ node }) => node !== 0);
+      const seen = await Promise.all(elsewhere.map((observer) => observer.sees(gone.userId, 'OFFLINE')));
+      await sleep(2 * LEASE_MS - (Date.now() - cutAt));
       await scenarios.node(0).back?.heal();
       isBack();
       const healedAt = Date.now();
       await stage.observers[0]?.until('all streams to be whole', () => stage.observers.every(({ stale }) => !stale));
       const whole = Date.now() - healedAt;
       await sleep(LEASE_MS);
-      await scenarios.conclude(`one node ${how} from Redis, longer than d + 2ε`, { whole });
+      const ghost = Math.max(...seen) - cutAt;
+      await scenarios.conclude(`one node ${how} from Redis, longer than d + 2ε`, { ghost, whole });
     });
   }
 

@@ -4,7 +4,7 @@ import { LEASE_MS } from '../support/fleet.ts';
 import { type ClusterNode, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { sleep } from '../support/stage.ts';
 import { between, oneOf } from './random.ts';
-import { AUDIT_MS, befriendEverybody, type Engine, type Failures, quietly, type Scene } from './scene.ts';
+import { befriendEverybody, type Engine, type Failures, quietly, type Scene, untilForgotten } from './scene.ts';
 
 /** Three masters that write everything down, each with a replica that takes its place when it is told to. */
 export async function startCluster(): Promise<Engine> {
@@ -70,8 +70,7 @@ function failuresOf(cluster: RedisCluster): Failures {
       quietly(scene, async () => {
         const isBack = scene.stage.emptied();
         await cluster.each((operator) => operator.flushall());
-        // What no event tells is noticed by an audit.
-        await sleep(AUDIT_MS);
+        await untilForgotten(scene);
         isBack();
         await befriendEverybody(scene.stage);
       }),

@@ -3,7 +3,15 @@ import { LEASE_MS, RENEWAL_MS } from '../support/fleet.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 import { sleep } from '../support/stage.ts';
 import { between } from './random.ts';
-import { AUDIT_MS, anyNode, befriendEverybody, type Engine, type Failures, quietly, type Scene } from './scene.ts';
+import {
+  anyNode,
+  befriendEverybody,
+  type Engine,
+  type Failures,
+  quietly,
+  type Scene,
+  untilForgotten,
+} from './scene.ts';
 
 /** One Redis server that writes everything down. Each node comes to it over a network that can be broken. */
 export async function startOneServer(): Promise<Engine> {
@@ -58,8 +66,7 @@ function failuresOf(redis: RedisServer, admin: Redis): Failures {
       quietly(scene, async () => {
         const isBack = scene.stage.emptied();
         await admin.flushall();
-        // What no event tells is noticed by an audit.
-        await sleep(AUDIT_MS);
+        await untilForgotten(scene);
         isBack();
         await befriendEverybody(scene.stage);
       }),

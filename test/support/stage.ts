@@ -301,9 +301,7 @@ export class Stage {
   report(scenario: string, figures: Readonly<Record<string, number | string>>): void {
     const { frames, states, repeats, resets, stale, falseOffline } = this.truth.tally;
     const all = { ...figures, 'false OFFLINE': falseOffline, frames, states, repeats, resets, stale };
-    const text = Object.entries(all).map(
-      ([name, value]) => `${name} ${value}${name.includes(' OFFLINE') || typeof value === 'string' ? '' : ''}`,
-    );
+    const text = Object.entries(all).map(([name, value]) => `${name} ${value}`);
     console.log(`${scenario}: ${text.join(', ')}`);
   }
 
