@@ -45,6 +45,8 @@ export abstract class Actor {
   /** How they are: what they have said, or are trying to say. Null when they are not here. */
   mood: Mood | null = null;
   text: string | null = null;
+  /** So many times they have said how they are and have not been answered: `text` may be so or not. */
+  unanswered = 0;
   protected readonly urls: readonly string[];
   protected readonly truth: Truth;
   protected readonly counts: Counts;
@@ -98,7 +100,9 @@ export abstract class Actor {
 
   async say(text: string): Promise<void> {
     this.text = text;
+    this.unanswered += 1;
     await this.run(SET_CUSTOM_STATUS, { text });
+    this.unanswered = 0;
   }
 
   /** Towards one viewer, or, without one, towards everyone. */

@@ -32,6 +32,12 @@ interface Discount {
   until: number;
 }
 
+interface Expected {
+  readonly status: Shown['status'];
+  /** Undefined where it cannot be known. */
+  readonly text: string | null | undefined;
+}
+
 interface FriendsAnswer {
   readonly viewer: { readonly friends: { readonly nodes: readonly WireUser[] } };
 }
@@ -113,6 +119,7 @@ export class Stage {
       1,
     );
     again.text = actor.text;
+    again.unanswered = actor.unanswered;
     await again.start();
   }
 
@@ -325,12 +332,13 @@ export class Stage {
     return { userId, urls, first: first % urls.length, truth: this.truth, counts, isHeldUp };
   }
 
-  #expected(viewer: string): Map<string, Pick<Shown, 'status' | 'text'> & { readonly hidden: boolean }> {
-    const expected = new Map<string, Pick<Shown, 'status' | 'text'> & { readonly hidden: boolean }>();
-    for (const { userId, status, text } of this.actors) {
+  #expected(viewer: string): Map<string, Expected> {
+    const expected = new Map<string, Expected>();
+    for (const { userId, status, text, unanswered } of this.actors) {
       if (!this.truth.friendship(viewer, userId).value) continue;
       const hidden = this.truth.isHiddenFrom(viewer, userId);
-      expected.set(userId, { status: hidden ? 'OFFLINE' : status, text, hidden });
+      const sure = !hidden && unanswered === 0;
+      expected.set(userId, { status: hidden ? 'OFFLINE' : status, text: sure ? text : undefined });
     }
     return expected;
   }
@@ -341,9 +349,9 @@ export class Stage {
     for (const { userId: viewer, roster, stale } of observers) {
       const expected = this.#expected(viewer);
       if (stale) differences.push(`${viewer} is stale`);
-      for (const [friend, { status, text, hidden }] of expected) {
+      for (const [friend, { status, text }] of expected) {
         const shown = roster.get(friend);
-        if (shown?.status !== status || (!hidden && shown.text !== text)) {
+        if (shown?.status !== status || (text !== undefined && shown.text !== text)) {
           differences.push(`${viewer} has ${friend} as ${JSON.stringify(shown)}, who is ${status} ${text}`);
         }
       }
