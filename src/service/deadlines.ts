@@ -3,16 +3,34 @@ import { DeadlineQueue } from '../presence/deadline-queue.ts';
 import type { UserId } from '../presence/record.ts';
 import type { Clock, Millis } from '../presence/time.ts';
 import type { PresenceStore } from '../store/port.ts';
+import { workOff } from './work-off.ts';
 
 /** How often the store is asked for deadlines that nobody kept, such as a dead node's. */
 const SWEEP_EVERY_MS = 1_000;
 /** A deadline this much past is nobody's: who committed it would have kept it by now. */
 const OVERDUE_MS = 250;
-const SWEEP_LIMIT = 500;
 const AT_ONCE = 64;
+/** The longest time in which a sweep leaves alone whom it looked at in vain. */
+const LONGEST_PAUSE_MS = 60_000;
 /** How long to wait before asking again whether a deadline may be kept, where that is not known beforehand. */
 const ASK_AGAIN_MS = 100;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** What has been done in vain about somebody who is overdue. */
+interface Overdue {
+  readonly looks: number;
+  /** Left alone until then. */
+  readonly until: Millis;
+}
+
+export interface DeadlineKeeping {
+  /** Whether this node knows enough to take somebody for gone. */
+  mayJudge(): boolean;
+  /** Brings one user's record up to date. May reject: the sweep will come back to it. */
+  fire(userId: UserId): Promise<unknown>;
+  /** As `fire`, and makes the store hold the deadline that the record asks for, where it holds another one. */
+  reschedule(userId: UserId): Promise<unknown>;
+}
 
 /**
  * Keeps deadlines to the millisecond: each node those that it committed itself, and, by a sweep, those that are overdue
@@ -22,28 +40,25 @@ export class Deadlines {
   readonly #store: PresenceStore;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #mayJudge: () => boolean;
-  readonly #fire: (userId: UserId) => Promise<unknown>;
+  readonly #keeping: DeadlineKeeping;
   readonly #queue = new DeadlineQueue();
   #timer: NodeJS.Timeout | undefined;
   #timerAt: Millis = Number.POSITIVE_INFINITY;
   #sweepTimer: NodeJS.Timeout | undefined;
   #running = 0;
+  #resuming: NodeJS.Immediate | undefined;
   #sweeping = false;
+  /** Whom the last sweeps found overdue although they had looked at them. */
+  #overdue: ReadonlyMap<UserId, Overdue> = new Map();
   #heldUntil: Millis = 0;
   #sweepFrom: Millis = 0;
   #closed = false;
 
-  /**
-   * `mayJudge` tells whether this node knows enough to take somebody for gone. `fire` brings one user's record up to date;
-   * it may reject, and the sweep will come back to it.
-   */
-  constructor(store: PresenceStore, log: Logger, mayJudge: () => boolean, fire: (userId: UserId) => Promise<unknown>) {
+  constructor(store: PresenceStore, log: Logger, keeping: DeadlineKeeping) {
     this.#store = store;
     this.#clock = store.clock;
     this.#log = log;
-    this.#mayJudge = mayJudge;
-    this.#fire = fire;
+    this.#keeping = keeping;
   }
 
   start(): void {
@@ -53,6 +68,7 @@ export class Deadlines {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearImmediate(this.#resuming);
     clearInterval(this.#sweepTimer);
   }
 
@@ -78,7 +94,7 @@ export class Deadlines {
     this.#timerAt = Number.POSITIVE_INFINITY;
     const next = this.#queue.first();
     if (!next || this.#closed) return;
-    const at = Math.max(next.at, this.#heldUntil, this.#mayJudge() ? 0 : this.#clock.now() + ASK_AGAIN_MS);
+    const at = Math.max(next.at, this.#heldUntil, this.#keeping.mayJudge() ? 0 : this.#clock.now() + ASK_AGAIN_MS);
     const wait = Math.min(Math.max(Math.ceil(at - this.#clock.now()), 0), LONGEST_TIMER_MS);
     this.#timerAt = at;
     this.#timer = setTimeout(() => this.#fireDue(), wait).unref();
@@ -86,7 +102,7 @@ export class Deadlines {
 
   #fireDue(): void {
     const now = this.#clock.now();
-    while (this.#running < AT_ONCE && now >= this.#heldUntil && this.#mayJudge()) {
+    while (this.#running < AT_ONCE && now >= this.#heldUntil && this.#keeping.mayJudge()) {
       const next = this.#queue.first();
       if (!next || next.at > now) break;
       this.#queue.set(next.userId, null);
@@ -97,16 +113,22 @@ export class Deadlines {
 
   #run(userId: UserId): void {
     this.#running += 1;
-    this.#fire(userId)
+    this.#keeping
+      .fire(userId)
       .catch((error: unknown) => this.#log.debug({ err: error }, 'a deadline could not be kept now; the sweep will'))
       .finally(() => {
         this.#running -= 1;
-        if (!this.#closed && this.#running === AT_ONCE - 1) this.#fireDue();
+        if (this.#closed || this.#resuming) return;
+        // After whatever else waits: an engine that answers at once would let nothing happen before the last deadline.
+        this.#resuming = setImmediate(() => {
+          this.#resuming = undefined;
+          this.#fireDue();
+        });
       });
   }
 
   #maySweep(): boolean {
-    if (this.#closed || !this.#store.ready() || !this.#mayJudge()) return false;
+    if (this.#closed || !this.#store.ready() || !this.#keeping.mayJudge()) return false;
     const now = this.#clock.now();
     return now >= this.#heldUntil && now >= this.#sweepFrom;
   }
@@ -114,16 +136,27 @@ export class Deadlines {
   async #sweep(): Promise<void> {
     if (this.#sweeping || !this.#maySweep()) return;
     const now = this.#clock.now();
+    const before = this.#overdue;
+    const found = new Map<UserId, Overdue>();
     this.#sweeping = true;
     try {
-      for (;;) {
-        const due = await this.#store.due(now - OVERDUE_MS, SWEEP_LIMIT);
-        for (let from = 0; from < due.length; from += AT_ONCE) {
-          // What was read may have been long on its way, and nobody been heard meanwhile.
-          if (!this.#maySweep()) return;
-          await Promise.all(due.slice(from, from + AT_ONCE).map((userId) => this.#fire(userId)));
-        }
-        if (due.length < SWEEP_LIMIT) return;
+      const { failures, finished } = await workOff({
+        read: (limit) => this.#store.due(now - OVERDUE_MS, limit),
+        deal: async (userId) => {
+          const known = before.get(userId);
+          if (known && now < known.until) {
+            found.set(userId, known);
+            return;
+          }
+          const looks = (known?.looks ?? 0) + 1;
+          found.set(userId, { looks, until: looks === 1 ? now : now + pauseAfter(looks) });
+          await (looks === 1 ? this.#keeping.fire(userId) : this.#keeping.reschedule(userId));
+        },
+        mayGoOn: () => this.#maySweep(),
+      });
+      this.#overdue = finished ? found : new Map([...before, ...found]);
+      if (failures.length > 0) {
+        this.#log.debug({ err: failures[0], failures: failures.length }, 'some deadlines could not be kept; trying on');
       }
     } catch (error) {
       this.#log.debug({ err: error }, 'the sweep was cut short; it comes again');
@@ -131,4 +164,8 @@ export class Deadlines {
       this.#sweeping = false;
     }
   }
+}
+
+function pauseAfter(looks: number): Millis {
+  return Math.min(SWEEP_EVERY_MS * 2 ** (looks - 1), LONGEST_PAUSE_MS);
 }

@@ -1,3 +1,5 @@
+import { setImmediate as breathe, setTimeout as delay } from 'node:timers/promises';
+import { RollcallError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Command } from '../presence/command.ts';
 import { EMPTY_RECORD, type PresenceRecord, type UserId } from '../presence/record.ts';
@@ -49,36 +51,54 @@ export class Keeper {
   }
 
   async #run(): Promise<void> {
-    while (this.#again && !this.#closed) {
-      this.#again = false;
+    let left: readonly UserId[] = [];
+    while ((this.#again || left.length > 0) && !this.#closed) {
       try {
-        await this.#look();
+        if (this.#again) {
+          this.#again = false;
+          left = await this.#everybody().catch((error: unknown) => {
+            this.#again = true;
+            throw error;
+          });
+        }
+        left = await this.#look(left);
+        if (left.length === 0) continue;
       } catch (error) {
         this.#parts.log.debug({ err: error }, 'could not say again which sessions are held here; trying on');
-        this.#again = true;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
       }
+      await delay(RETRY_MS, undefined, { ref: false });
     }
   }
 
-  async #look(): Promise<void> {
-    const { store, connections, lease, log } = this.#parts;
+  /** Whoever has a session here, and whoever has one by what the store says. */
+  async #everybody(): Promise<UserId[]> {
+    const { store, connections, lease } = this.#parts;
     const users = new Set(await store.leases.members(lease.node, Number.MAX_SAFE_INTEGER));
     for (const { userId } of connections.held()) users.add(userId);
+    return [...users];
+  }
+
+  /** Returns with whom it is to be tried again. */
+  async #look(users: readonly UserId[]): Promise<UserId[]> {
+    const { store, lease, log } = this.#parts;
+    const again: UserId[] = [];
     let mended = 0;
-    const all = [...users];
-    for (let from = 0; from < all.length && !this.#closed; from += PAGE) {
-      const page = all.slice(from, from + PAGE);
+    for (let from = 0; from < users.length && !this.#closed; from += PAGE) {
+      const page = users.slice(from, from + PAGE);
       const records = await store.load(page);
       for (let index = 0; index < page.length; index += AT_ONCE) {
         const some = page.slice(index, index + AT_ONCE);
-        const counts = await Promise.all(
-          some.map((userId, at) => this.#mend(userId, records[index + at] ?? EMPTY_RECORD)),
-        );
-        for (const count of counts) mended += count;
+        const mending = some.map((userId, at) => this.#mend(userId, records[index + at] ?? EMPTY_RECORD));
+        for (const [at, done] of (await Promise.allSettled(mending)).entries()) {
+          if (done.status === 'fulfilled') mended += done.value;
+          else if (isUnavailable(done.reason)) again.push(some[at] ?? '');
+          else log.warn({ err: done.reason }, 'the store refuses a session that is held here');
+        }
+        await breathe();
       }
     }
     if (mended > 0) log.info({ node: lease.node, mended }, 'the store was told again which sessions are held here');
+    return again;
   }
 
   /** Returns how much was not as it should be. */
@@ -114,4 +134,8 @@ export class Keeper {
     }
     return record;
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof RollcallError && error.code === 'UNAVAILABLE';
 }

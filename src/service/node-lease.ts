@@ -4,7 +4,7 @@ import type { NodeId } from '../presence/record.ts';
 import type { Millis } from '../presence/time.ts';
 import type { PresenceStore } from '../store/port.ts';
 
-/** None of these may throw; each is called before anything else can happen. */
+/** Each is called before anything else can happen, and again at the next renewal if it throws. */
 export interface NodeLeaseEvents {
   /** The lease was lost: from now on this node is another one. */
   renamed(): void;
@@ -25,9 +25,13 @@ export class NodeLease {
   readonly #renewMs: Millis;
   readonly #log: Logger;
   readonly #events: NodeLeaseEvents;
-  /** The last incarnations of this process, the current one last. */
-  readonly #incarnations: NodeId[] = [newNodeId()];
+  #incarnations: readonly NodeId[] = [newNodeId()];
+  /** Some incarnation has had a lease. */
   #held = false;
+  /** The current incarnation has. */
+  #taken = false;
+  /** It has another name since `renamed` was told last. */
+  #renamed = false;
   /** When the last renewal that succeeded was asked for, by the monotonic clock. */
   #renewedAt = Number.NEGATIVE_INFINITY;
   /** The same for the whole store: when it was asked and has answered. */
@@ -56,6 +60,7 @@ export class NodeLease {
     return this.#incarnations.at(-1) as NodeId;
   }
 
+  /** The last ones of this process, the current one last. What was returned does not change. */
   get incarnations(): readonly NodeId[] {
     return this.#incarnations;
   }
@@ -141,30 +146,29 @@ export class NodeLease {
 
   async #renew(): Promise<boolean> {
     let askedAt = performance.now();
-    let renamed = false;
     const { leases } = this.#store;
     try {
-      let renewed = await leases.renew(this.node, this.#leaseMs, !this.#held);
-      if (!renewed) {
-        this.#incarnations.push(newNodeId());
-        if (this.#incarnations.length > REMEMBERED_INCARNATIONS) this.#incarnations.shift();
+      if (!(await leases.renew(this.node, this.#leaseMs, !this.#taken))) {
+        this.#incarnations = [...this.#incarnations, newNodeId()].slice(-REMEMBERED_INCARNATIONS);
+        [this.#taken, this.#renamed] = [false, true];
         this.#log.warn({ node: this.node }, 'the node lease was lost; going on under a new one');
         // What was asked before may have been long on its way: the new lease is no older than this.
         askedAt = performance.now();
-        renewed = await leases.renew(this.node, this.#leaseMs, true);
-        renamed = true;
+        await leases.renew(this.node, this.#leaseMs, true);
       }
     } catch (error) {
       this.#log.debug({ err: error }, 'the node lease could not be renewed; trying on');
       return false;
     }
-    this.#held = true;
+    [this.#held, this.#taken] = [true, true];
     this.#renewedAt = askedAt;
-    if (renamed) this.#events.renamed();
+    if (this.#renamed) this.#renamed = !this.#tell(() => this.#events.renamed());
     // Not waited for: a part of the store that says nothing must not cost this node its lease.
-    this.#reaching ??= this.#reach().finally(() => {
-      this.#reaching = null;
-    });
+    this.#reaching ??= this.#reach()
+      .catch((error: unknown) => this.#log.debug({ err: error }, 'not all of the store can be reached; trying on'))
+      .finally(() => {
+        this.#reaching = null;
+      });
     return true;
   }
 
@@ -172,8 +176,19 @@ export class NodeLease {
     const askedAt = performance.now();
     if (!(await this.#store.reach()) || this.#closed) return;
     const silentMs = askedAt - this.#reachedAt;
-    this.#reachedAt = askedAt;
-    this.#events.reached(silentMs > this.#longestSilence ? silentMs : null);
+    const told = this.#tell(() => this.#events.reached(silentMs > this.#longestSilence ? silentMs : null));
+    if (told) this.#reachedAt = askedAt;
+  }
+
+  /** False when it threw. */
+  #tell(event: () => void): boolean {
+    try {
+      event();
+      return true;
+    } catch (error) {
+      this.#log.error({ err: error }, 'what a renewed node lease asks for could not be done; trying on');
+      return false;
+    }
   }
 }
 

@@ -71,7 +71,11 @@ export class Presence {
       reached: (silentMs) => this.#reached(silentMs),
     });
     const mayJudge = (): boolean => this.#mayJudge;
-    this.#deadlines = new Deadlines(store, log, mayJudge, (userId) => this.records.apply(userId, { type: 'tick' }));
+    this.#deadlines = new Deadlines(store, log, {
+      mayJudge,
+      fire: (userId) => this.records.apply(userId, { type: 'tick' }),
+      reschedule: (userId) => this.records.reschedule(userId),
+    });
     this.#reaper = new Reaper(store, nodeLeaseMs, log, mayJudge, (userId, lost) =>
       this.records.apply(userId, { type: 'nodeLost', ...lost }),
     );

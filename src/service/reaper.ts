@@ -2,9 +2,7 @@ import type { Logger } from '../log.ts';
 import type { UserId } from '../presence/record.ts';
 import type { Clock, Millis } from '../presence/time.ts';
 import type { LostNode, PresenceStore } from '../store/port.ts';
-
-const PAGE = 500;
-const AT_ONCE = 64;
+import { workOff } from './work-off.ts';
 
 /** Notices dead nodes and turns what they kept alive into sessions that end with their lease. Any node may do it. */
 export class Reaper {
@@ -62,10 +60,10 @@ export class Reaper {
     if (this.#reaping || !this.#mayReap()) return;
     this.#reaping = true;
     try {
-      for (const { node, renewedAt } of await this.#store.leases.lost(this.#leaseMs)) {
+      for (const lost of await this.#store.leases.lost(this.#leaseMs)) {
         // The answer may have been long on its way, and nobody been able to renew meanwhile.
         if (!this.#mayReap()) return;
-        await this.#releaseAll({ node, renewedAt: Math.max(renewedAt, this.#notBefore) });
+        await this.#bury({ ...lost, renewedAt: Math.max(lost.renewedAt, this.#notBefore) });
       }
     } catch (error) {
       this.#log.debug({ err: error }, 'looking after dead nodes was cut short; it comes again');
@@ -78,18 +76,27 @@ export class Reaper {
     return !this.#closed && this.#store.ready() && this.#mayJudge() && this.#clock.now() >= this.#heldUntil;
   }
 
-  async #releaseAll(lost: LostNode): Promise<void> {
-    const seen = new Set<UserId>();
-    for (;;) {
-      const members = (await this.#store.leases.members(lost.node, PAGE)).filter((userId) => !seen.has(userId));
-      if (!this.#mayReap()) return;
-      if (members.length === 0) break;
-      for (let from = 0; from < members.length; from += AT_ONCE) {
-        await Promise.all(members.slice(from, from + AT_ONCE).map((userId) => this.#release(userId, lost)));
+  /** What cannot be done for one user, or for one node, keeps nobody else waiting: it is tried again next time. */
+  async #bury(lost: LostNode): Promise<void> {
+    const { leases } = this.#store;
+    try {
+      const { users, failures, finished } = await workOff({
+        read: (limit) => leases.members(lost.node, limit),
+        deal: (userId) => this.#release(userId, lost),
+        mayGoOn: () => this.#mayReap(),
+      });
+      if (failures.length > 0) {
+        const details = { err: failures[0], node: lost.node, failures: failures.length };
+        this.#log.warn(details, 'some sessions of a dead node could not be released; trying on');
       }
-      for (const userId of members) seen.add(userId);
+      if (!finished || failures.length > 0) return;
+      await leases.forget(lost.node);
+      this.#log.info({ node: lost.node, users }, 'released the sessions of a dead node');
+    } catch (error) {
+      this.#log.debug(
+        { err: error, node: lost.node },
+        'releasing the sessions of a dead node was cut short; it comes again',
+      );
     }
-    await this.#store.leases.forget(lost.node);
-    this.#log.info({ node: lost.node, users: seen.size }, 'released the sessions of a dead node');
   }
 }

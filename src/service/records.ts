@@ -3,12 +3,11 @@ import type { Command } from '../presence/command.ts';
 import type { PresenceRecord, UserId } from '../presence/record.ts';
 import type { Rules } from '../presence/rules.ts';
 import { spare } from '../presence/spare.ts';
-import type { Millis } from '../presence/time.ts';
+import type { Millis, Revision } from '../presence/time.ts';
 import { transition } from '../presence/transition.ts';
-import type { PresenceStore } from '../store/port.ts';
+import type { Commit, CommitResult, PresenceStore } from '../store/port.ts';
+import { Remembered } from './remembered.ts';
 
-/** How many records are remembered between two commands, so that a heartbeat needs one round trip and not two. */
-const REMEMBERED = 20_000;
 /** Each lost race is a commit won by somebody else; so many in a row for one user are no accident. */
 const MAX_ATTEMPTS = 64;
 
@@ -32,8 +31,13 @@ export class Records {
   readonly #store: PresenceStore;
   readonly #rules: Rules;
   readonly #node: RecordsNode;
-  /** In order of use, the oldest first. May be behind the store: a commit finds that out. */
-  readonly #remembered = new Map<UserId, PresenceRecord>();
+  /** May be behind the store: a commit finds that out. */
+  readonly #remembered = new Remembered();
+  /**
+   * Whom a commit would have bound to a connection of which nobody knows whether it was made, and at which revision: it may
+   * lie on its way still and arrive after all, once the connection has closed and its goodbye been said.
+   */
+  readonly #unsure = new Map<UserId, Revision>();
   /** The last command under way for each user: commands of one node on one user run one after the other. */
   readonly #queues = new Map<UserId, Promise<unknown>>();
 
@@ -56,8 +60,20 @@ export class Records {
    * has not been obeyed; after UNAVAILABLE it may have been, so commands are made to bear repetition.
    */
   apply(userId: UserId, command: Command): Promise<PresenceRecord> {
+    return this.#inTurn(userId, () => this.#apply(userId, command, false));
+  }
+
+  /**
+   * A tick that is written even where it changes nothing: the store holds another deadline than the record asks for, which
+   * only a commit can mend.
+   */
+  reschedule(userId: UserId): Promise<PresenceRecord> {
+    return this.#inTurn(userId, () => this.#apply(userId, { type: 'tick' }, true));
+  }
+
+  #inTurn(userId: UserId, apply: () => Promise<PresenceRecord>): Promise<PresenceRecord> {
     const previous = this.#queues.get(userId);
-    const turn = previous ? previous.then(() => this.#apply(userId, command)) : this.#apply(userId, command);
+    const turn = previous ? previous.then(apply) : apply();
     const settled = turn
       .catch(() => undefined)
       .then(() => {
@@ -67,7 +83,7 @@ export class Records {
     return turn;
   }
 
-  async #apply(userId: UserId, command: Command): Promise<PresenceRecord> {
+  async #apply(userId: UserId, command: Command, write: boolean): Promise<PresenceRecord> {
     let known = this.#remembered.get(userId);
     let fresh = false;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -82,13 +98,14 @@ export class Records {
         known = undefined;
         continue;
       }
-      if (outcome.record === known) {
-        this.#remember(userId, known);
+      // A commit that is on its way still finds another revision, whatever it was made from.
+      if (outcome.record === known && !write && this.#unsure.get(userId) !== known.rev) {
+        this.#settled(userId, known);
         return known;
       }
-      const result = await this.#store.commit({ userId, previous: known, ...outcome });
+      const result = await this.#commit({ userId, previous: known, ...outcome }, command);
       if (result.committed) {
-        this.#remember(userId, result.record);
+        this.#settled(userId, result.record);
         this.#node.committed(userId, outcome.wakeAt);
         return result.record;
       }
@@ -96,6 +113,23 @@ export class Records {
       fresh = true;
     }
     throw unavailable('Too many changes at once; try again.');
+  }
+
+  async #commit(commit: Commit, command: Command): Promise<CommitResult> {
+    try {
+      return await this.#store.commit(commit);
+    } catch (error) {
+      if ('binding' in command && command.type !== 'disconnect' && command.binding !== null) {
+        this.#unsure.set(commit.userId, commit.previous.rev);
+      }
+      throw error;
+    }
+  }
+
+  /** `record` stands, and nothing that is on its way can replace it. */
+  #settled(userId: UserId, record: PresenceRecord): void {
+    this.#unsure.delete(userId);
+    this.#remembered.set(userId, record);
   }
 
   #reduce(known: PresenceRecord, command: Command, fresh: boolean): ReturnType<typeof transition> | null {
@@ -107,13 +141,5 @@ export class Records {
       if (fresh) throw error;
       return null;
     }
-  }
-
-  #remember(userId: UserId, record: PresenceRecord): void {
-    this.#remembered.delete(userId);
-    this.#remembered.set(userId, record);
-    if (this.#remembered.size <= REMEMBERED) return;
-    const oldest = this.#remembered.keys().next();
-    if (!oldest.done) this.#remembered.delete(oldest.value);
   }
 }
