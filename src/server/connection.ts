@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../presence/time.ts';
 import type { Caller } from '../service/api.ts';
 import type { Identity } from './auth.ts';
 import { callAt } from './deadline.ts';
-import { SignOfLife, type Traffic } from './sign-of-life.ts';
+import type { Outlet } from './direct-stream.ts';
+import { SignOfLife } from './sign-of-life.ts';
+import { textFrame } from './text-frame.ts';
 
 /** Codes with which we close a socket ourselves; the others are those of graphql-transport-ws. */
 export const CLOSE_BAD_REQUEST = 4400;
@@ -16,20 +19,25 @@ export const CLOSE_TRY_LATER = 1013;
 const MAX_REASON_BYTES = 123;
 
 /** One open WebSocket. */
-export class Connection {
+export class Connection implements Outlet {
   /** Random, and never given twice: sessions are bound to it. */
   readonly id: string = randomUUID();
   readonly #socket: WebSocket;
+  readonly #line: Socket;
+  /** What has been written still waits for the other side to read. */
+  #busy = false;
+  readonly #whenFree = new Set<() => void>();
   /** Null until it has signed in, which it may never do. */
   caller: Caller | null = null;
   #forgetExpiry: (() => void) | null = null;
   readonly #life: SignOfLife;
   #closing = false;
 
-  /** `traffic` is that of the TCP socket below. */
-  constructor(socket: WebSocket, traffic: Traffic) {
+  /** `line` is the TCP socket below. */
+  constructor(socket: WebSocket, line: Socket) {
     this.#socket = socket;
-    this.#life = new SignOfLife(traffic, () => {
+    this.#line = line;
+    this.#life = new SignOfLife(line, () => {
       if (socket.readyState === socket.OPEN) socket.ping();
     });
   }
@@ -54,6 +62,30 @@ export class Connection {
       if (this.#socket.readyState !== this.#socket.OPEN) return resolve();
       this.#socket.send(data, () => resolve());
     });
+  }
+
+  get free(): boolean {
+    return !this.#busy && this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  /**
+   * One message, not waited for. It goes past the sender of `ws`, which would put header and text out as two pieces; that
+   * is sound since without compression the sender itself writes each frame in one turn.
+   */
+  write(text: string): void {
+    this.#line.write(textFrame(text), 'latin1');
+    if (this.#line.writableLength === 0) return;
+    this.#busy = true;
+    this.#line.write('', () => {
+      this.#busy = false;
+      const listeners = [...this.#whenFree];
+      this.#whenFree.clear();
+      for (const listener of listeners) listener();
+    });
+  }
+
+  onFree(listener: () => void): void {
+    this.#whenFree.add(listener);
   }
 
   /** The first close counts. */
