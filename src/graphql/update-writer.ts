@@ -1,6 +1,7 @@
 import { type ExecutionResult, execute } from 'graphql';
 import type { View } from '../presence/record.ts';
 import type { FriendView, RosterUpdate } from '../roster/update.ts';
+import { toBinary } from './binary-text.ts';
 import { type OperationArguments, withClientErrors } from './execute.ts';
 
 /** No update holds this cursor or this id. */
@@ -42,10 +43,10 @@ export class UpdateWriter {
     this.#rootKey = rootKey;
     const keys: string[] = [];
     const slots: { slot: Slot; after: string }[] = [];
-    let text = `{"data":{${binary(JSON.stringify(rootKey))}:{`;
+    let text = `{"data":{${toBinary(JSON.stringify(rootKey))}:{`;
     let head: string | null = null;
     for (const [index, [key, value]] of Object.entries(template).entries()) {
-      text += `${index > 0 ? ',' : ''}${binary(JSON.stringify(key))}:`;
+      text += `${index > 0 ? ',' : ''}${toBinary(JSON.stringify(key))}:`;
       const slot = slotOf(value, keys.length);
       if (slot === null) {
         text += JSON.stringify(value);
@@ -73,7 +74,7 @@ export class UpdateWriter {
       for (const { slot, after } of this.#slots) text += this.#value(slot, update) + after;
       return text;
     } catch {
-      return binary(JSON.stringify(withClientErrors(this.#execute(update), this.#report)));
+      return toBinary(JSON.stringify(withClientErrors(this.#execute(update), this.#report)));
     }
   }
 
@@ -120,7 +121,7 @@ export class UpdateWriter {
       case 'cursor':
         return `"${update.cursor}"`;
       case 'removed':
-        return update.removed.length === 0 ? '[]' : binary(JSON.stringify(update.removed));
+        return update.removed.length === 0 ? '[]' : toBinary(JSON.stringify(update.removed));
       case 'changes':
         return this.#changes(slot.place, update.changes);
       default:
@@ -143,7 +144,7 @@ export class UpdateWriter {
     const result = this.#execute({ reset: false, changes: [change], removed: [], cursor: PROBE, stale: false });
     const data = result.data?.[this.#rootKey] as Readonly<Record<string, readonly unknown[]>> | undefined;
     if (result.errors || !data) throw result.errors?.[0] ?? new Error('An update gave neither data nor errors.');
-    const texts = this.#changesKeys.map((key) => binary(JSON.stringify(data[key]?.[0])));
+    const texts = this.#changesKeys.map((key) => toBinary(JSON.stringify(data[key]?.[0])));
     this.#texts.set(change.view, { id: change.id, texts });
     return texts;
   }
@@ -165,8 +166,4 @@ function onlyField({ data, errors }: ExecutionResult): { readonly key: string; r
   const [field] = fields;
   if (errors || !field || fields.length !== 1 || typeof field[1] !== 'object' || field[1] === null) return null;
   return { key: field[0], value: field[1] as Data };
-}
-
-function binary(text: string): string {
-  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1');
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { toBinary } from '../graphql/binary-text.ts';
 import type { Clock } from '../presence/time.ts';
 import type { Caller } from '../service/api.ts';
 import type { Identity } from './auth.ts';
@@ -54,14 +55,14 @@ export class Connection implements Outlet {
   closed(): void {
     this.#closing = true;
     this.#forgetExpiry?.();
+    this.#freed();
   }
 
-  /** Resolves when the frame is out or never will be: whoever sends waits, so that a slow reader slows only itself. */
-  send(data: string): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#socket.readyState !== this.#socket.OPEN) return resolve();
-      this.#socket.send(data, () => resolve());
-    });
+  /** Resolves when the message is out or never will be: whoever sends waits, so that a slow reader slows only itself. */
+  async send(data: string): Promise<void> {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.write(toBinary(data));
+    if (this.#busy) await new Promise<void>((resolve) => this.onFree(resolve));
   }
 
   get free(): boolean {
@@ -69,19 +70,12 @@ export class Connection implements Outlet {
   }
 
   /**
-   * One message, not waited for. It goes past the sender of `ws`, which would put header and text out as two pieces; that
-   * is sound since without compression the sender itself writes each frame in one turn.
+   * One message, as a binary string, not waited for. It goes past the sender of `ws`, which would put header and text out as
+   * two pieces; that is sound since without compression the sender too writes each frame in one turn.
    */
   write(text: string): void {
     this.#line.write(textFrame(text), 'latin1');
-    if (this.#line.writableLength === 0) return;
-    this.#busy = true;
-    this.#line.write('', () => {
-      this.#busy = false;
-      const listeners = [...this.#whenFree];
-      this.#whenFree.clear();
-      for (const listener of listeners) listener();
-    });
+    if (!this.#busy) this.#watchLine();
   }
 
   onFree(listener: () => void): void {
@@ -108,6 +102,21 @@ export class Connection implements Outlet {
   /** To be called at intervals of `roundMs`: ends the socket if nobody is there any more, else asks for a sign of life. */
   check(roundMs: number): void {
     if (!this.#life.check(roundMs)) this.terminate();
+  }
+
+  /** What does not fit into the line at once goes out behind what is there already. */
+  #watchLine(): void {
+    this.#busy = this.#line.writableLength > 0;
+    if (this.#busy) this.#line.write('', () => this.#watchLine());
+    else this.#freed();
+  }
+
+  #freed(): void {
+    this.#busy = false;
+    if (this.#whenFree.size === 0) return;
+    const listeners = [...this.#whenFree];
+    this.#whenFree.clear();
+    for (const listener of listeners) listener();
   }
 }
 

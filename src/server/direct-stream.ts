@@ -1,4 +1,5 @@
 import type { ExecutionResult } from 'graphql';
+import { toBinary } from '../graphql/binary-text.ts';
 import type { TextStream } from '../graphql/text-stream.ts';
 
 /** Where messages go out, one line for all streams of a connection. */
@@ -61,7 +62,7 @@ export class DirectStream implements AsyncIterableIterator<ExecutionResult, unde
     this.#texts = texts;
     this.#outlet = outlet;
     this.#pump = pump;
-    this.#before = `{"id":${Buffer.from(JSON.stringify(id)).toString('latin1')},"type":"next","payload":`;
+    this.#before = `{"id":${toBinary(JSON.stringify(id))},"type":"next","payload":`;
   }
 
   /** Called once, when the library is ready; resolves at the end. */
