@@ -57,7 +57,7 @@ export function withClientErrors(result: ExecutionResult, report?: ReportUnexpec
   return { ...result, errors: result.errors.map((error) => toClientError(error, report)) };
 }
 
-function executionArguments(operation: OperationArguments): ExecutionArgs {
+export function executionArguments(operation: OperationArguments): ExecutionArgs {
   return {
     schema: operation.schema,
     document: operation.document,

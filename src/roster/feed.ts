@@ -2,7 +2,7 @@ import type { PresenceRecord, UserId } from '../presence/record.ts';
 import { EMPTY_RECORD, view } from '../presence/record.ts';
 import { NEVER } from '../presence/time.ts';
 import { cursorScope, decodeCursor, encodeCursor, type Position } from './cursor.ts';
-import type { FriendView, RosterOptions, RosterUpdate } from './update.ts';
+import type { FriendView, RosterOptions, RosterUpdate, UpdateFeed } from './update.ts';
 
 /** What a feed reads when it makes a frame: always the newest. */
 export interface FeedSource {
@@ -35,7 +35,7 @@ const CURSOR_SLACK = 10_000_000;
  * One viewer's stream. It holds whom to show next, never a queue of what happened, and is pulled: whoever is slow gets the
  * newest state late, and costs no more than the roster.
  */
-export class RosterFeed implements AsyncIterableIterator<RosterUpdate, undefined, undefined> {
+export class RosterFeed implements UpdateFeed {
   readonly #source: FeedSource;
   readonly #only: ReadonlySet<UserId> | null;
   readonly #coalesceMs: number;
@@ -49,7 +49,9 @@ export class RosterFeed implements AsyncIterableIterator<RosterUpdate, undefined
   #start: 'reset' | 'resume' | null;
   #toldStale = false;
   #lastFrameAt = Number.NEGATIVE_INFINITY;
+  /** Of a `next` that waits. */
   #wake: (() => void) | null = null;
+  #listener: (() => void) | null = null;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
@@ -85,11 +87,32 @@ export class RosterFeed implements AsyncIterableIterator<RosterUpdate, undefined
     this.#notify();
   }
 
+  take(): RosterUpdate | null {
+    if (this.#ended || !this.#hasNews()) return null;
+    const wait = this.#lastFrameAt + this.#coalesceMs - performance.now();
+    if (wait <= 0) return this.#frame();
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#notify();
+    }, wait);
+    return null;
+  }
+
+  onNews(listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   async next(): Promise<IteratorResult<RosterUpdate, undefined>> {
     while (!this.#ended) {
-      const wait = this.#hasNews() ? this.#lastFrameAt + this.#coalesceMs - performance.now() : null;
-      if (wait !== null && wait <= 0) return { done: false, value: this.#frame() };
-      await this.#sleep(wait);
+      const value = this.take();
+      if (value !== null) return { done: false, value };
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
     return { done: true, value: undefined };
   }
@@ -126,18 +149,7 @@ export class RosterFeed implements AsyncIterableIterator<RosterUpdate, undefined
     const wake = this.#wake;
     this.#wake = null;
     wake?.();
-  }
-
-  /** Until there is something to do: news, the end, or, where given, `ms` over. */
-  #sleep(ms: number | null): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-      if (ms === null) return;
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        this.#notify();
-      }, ms);
-    });
+    this.#listener?.();
   }
 
   #resume(after: string | null, now: number): boolean {

@@ -27,3 +27,12 @@ export interface RosterOptions {
   /** No two frames closer together than this. */
   readonly coalesceMs: number;
 }
+
+/** A stream of updates, taken by one reader: either by iterating or, without a promise a frame, by `onNews` and `take`. */
+export interface UpdateFeed extends AsyncIterableIterator<RosterUpdate, undefined, undefined> {
+  /** The next update, made from the newest state; null while there is none to give, or too soon after the last one. */
+  take(): RosterUpdate | null;
+  /** Called whenever `take` may have become able to give one, and at the end. */
+  onNews(listener: () => void): void;
+  readonly ended: boolean;
+}

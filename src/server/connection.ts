@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { toBinary } from '../graphql/binary-text.ts';
 import type { Clock } from '../presence/time.ts';
 import type { Caller } from '../service/api.ts';
 import type { Identity } from './auth.ts';
 import { callAt } from './deadline.ts';
-import { SignOfLife, type Traffic } from './sign-of-life.ts';
+import type { Outlet } from './direct-stream.ts';
+import { SignOfLife } from './sign-of-life.ts';
+import { textFrame } from './text-frame.ts';
 
 /** Codes with which we close a socket ourselves; the others are those of graphql-transport-ws. */
 export const CLOSE_BAD_REQUEST = 4400;
@@ -16,20 +20,25 @@ export const CLOSE_TRY_LATER = 1013;
 const MAX_REASON_BYTES = 123;
 
 /** One open WebSocket. */
-export class Connection {
+export class Connection implements Outlet {
   /** Random, and never given twice: sessions are bound to it. */
   readonly id: string = randomUUID();
   readonly #socket: WebSocket;
+  readonly #line: Socket;
+  /** What has been written still waits for the other side to read. */
+  #busy = false;
+  readonly #whenFree = new Set<() => void>();
   /** Null until it has signed in, which it may never do. */
   caller: Caller | null = null;
   #forgetExpiry: (() => void) | null = null;
   readonly #life: SignOfLife;
   #closing = false;
 
-  /** `traffic` is that of the TCP socket below. */
-  constructor(socket: WebSocket, traffic: Traffic) {
+  /** `line` is the TCP socket below. */
+  constructor(socket: WebSocket, line: Socket) {
     this.#socket = socket;
-    this.#life = new SignOfLife(traffic, () => {
+    this.#line = line;
+    this.#life = new SignOfLife(line, () => {
       if (socket.readyState === socket.OPEN) socket.ping();
     });
   }
@@ -46,14 +55,31 @@ export class Connection {
   closed(): void {
     this.#closing = true;
     this.#forgetExpiry?.();
+    this.#freed();
   }
 
-  /** Resolves when the frame is out or never will be: whoever sends waits, so that a slow reader slows only itself. */
-  send(data: string): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#socket.readyState !== this.#socket.OPEN) return resolve();
-      this.#socket.send(data, () => resolve());
-    });
+  /** Resolves when the message is out or never will be: whoever sends waits, so that a slow reader slows only itself. */
+  async send(data: string): Promise<void> {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.write(toBinary(data));
+    if (this.#busy) await new Promise<void>((resolve) => this.onFree(resolve));
+  }
+
+  get free(): boolean {
+    return !this.#busy && this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  /**
+   * One message, as a binary string, not waited for. It goes past the sender of `ws`, which would put header and text out as
+   * two pieces; that is sound since without compression the sender too writes each frame in one turn.
+   */
+  write(text: string): void {
+    this.#line.write(textFrame(text), 'latin1');
+    if (!this.#busy) this.#watchLine();
+  }
+
+  onFree(listener: () => void): void {
+    this.#whenFree.add(listener);
   }
 
   /** The first close counts. */
@@ -76,6 +102,21 @@ export class Connection {
   /** To be called at intervals of `roundMs`: ends the socket if nobody is there any more, else asks for a sign of life. */
   check(roundMs: number): void {
     if (!this.#life.check(roundMs)) this.terminate();
+  }
+
+  /** What does not fit into the line at once goes out behind what is there already. */
+  #watchLine(): void {
+    this.#busy = this.#line.writableLength > 0;
+    if (this.#busy) this.#line.write('', () => this.#watchLine());
+    else this.#freed();
+  }
+
+  #freed(): void {
+    this.#busy = false;
+    if (this.#whenFree.size === 0) return;
+    const listeners = [...this.#whenFree];
+    this.#whenFree.clear();
+    for (const listener of listeners) listener();
   }
 }
 

@@ -5,7 +5,8 @@ import { sendResponse } from './send-response.ts';
 import { wantsWebSocket } from './upgrade.ts';
 
 export interface HttpParts {
-  readonly graphql: (request: IncomingMessage, response: ServerResponse) => Response | Promise<Response>;
+  /** Null when it has answered itself. */
+  readonly graphql: (request: IncomingMessage, response: ServerResponse) => Promise<Response | null>;
   readonly metrics: Metrics;
   /** Null when requests can be served, else in a few words why not. */
   readonly notReady: () => string | null;
@@ -47,6 +48,7 @@ async function answer(parts: HttpParts, request: IncomingMessage, response: Serv
   const path = pathOf(request);
   if (path === GRAPHQL_PATH) {
     const result = await parts.graphql(request, response);
+    if (result === null) return;
     if (result.headers.get('content-type')?.startsWith('text/html')) protectPage(response);
     await sendResponse(result, response);
     return;

@@ -30,3 +30,15 @@ function matches(range: string, type: string): boolean {
   const [offeredMain, offeredSub] = type.split('/');
   return (main === '*' || main === offeredMain) && (sub === '*' || sub === offeredSub);
 }
+
+/**
+ * The type that Yoga gives the result of a query or mutation for this Accept header: the first range that names one of
+ * the two of JSON decides. Null where the result is given in another way.
+ */
+export function resultTypeFor(header: string | null): 'application/json' | 'application/graphql-response+json' | null {
+  for (const range of (header || '*/*').split(',')) {
+    if (accepts(range, ['application/json'])) return 'application/json';
+    if (accepts(range, ['application/graphql-response+json'])) return 'application/graphql-response+json';
+  }
+  return null;
+}

@@ -3,12 +3,15 @@ import { type ConnectionInitMessage, makeServer, type Server } from 'graphql-ws'
 import { limitExceeded, RollcallError } from '../errors.ts';
 import { prepare } from '../graphql/documents.ts';
 import { type ReportUnexpected, toClientError } from '../graphql/errors.ts';
-import { executeOperation, type OperationArguments, subscribeOperation } from '../graphql/execute.ts';
+import { executeOperation, type OperationArguments } from '../graphql/execute.ts';
+import { subscribeToText, TextStream } from '../graphql/text-stream.ts';
+import { UpdateWriters } from '../graphql/update-writers.ts';
 import type { Clock } from '../presence/time.ts';
 import type { Rollcall } from '../service/api.ts';
 import type { Authenticate } from './auth.ts';
 import { CLOSE_FORBIDDEN, CLOSE_TRY_LATER, type Connection } from './connection.ts';
 import { tokenFromConnectionParams } from './credentials.ts';
+import { DirectStream, Pump } from './direct-stream.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Operations that one socket may have under way at once, subscriptions among them. */
@@ -32,12 +35,14 @@ export interface ProtocolParts {
  */
 export function createProtocol(parts: ProtocolParts): Server<Connection> {
   const { schema, rollcall, clock, authenticate, metrics, report } = parts;
+  const writers = new UpdateWriters(schema);
+  const pump = new Pump();
   /** What was prepared for the arguments that the library carries from one callback to the next. */
-  const operations = new WeakMap<ExecutionArgs, OperationArguments>();
-  const operationOf = (args: ExecutionArgs): OperationArguments => {
-    const operation = operations.get(args);
-    if (!operation) throw new Error('an operation was executed that had not been prepared');
-    return operation;
+  const requests = new WeakMap<ExecutionArgs, Request>();
+  const requestOf = (args: ExecutionArgs): Request => {
+    const request = requests.get(args);
+    if (!request) throw new Error('an operation was executed that had not been prepared');
+    return request;
   };
 
   return makeServer<ConnectionInitMessage['payload'], Connection>({
@@ -57,7 +62,7 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
       }
     },
 
-    onSubscribe({ extra: connection, subscriptions }, _id, { query, operationName, variables }) {
+    onSubscribe({ extra: connection, subscriptions }, id, { query, operationName, variables }) {
       try {
         // The operation that is asked for is among them already.
         if (Object.keys(subscriptions).length > MAX_OPERATIONS) {
@@ -70,15 +75,27 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
         const { document } = prepared;
         const args: ExecutionArgs = { schema, document, operationName, variableValues: variables };
         const context = { rollcall, caller: connection.caller };
-        operations.set(args, { schema, document, operationName, variables, context, report });
+        const operation = { schema, document, operationName, variables, context, report };
+        requests.set(args, { id, connection, operation });
         return args;
       } catch (error) {
         return [toClientError(error, report)];
       }
     },
 
-    execute: (args) => executeOperation(operationOf(args)),
-    subscribe: (args) => subscribeOperation(operationOf(args)),
+    execute: (args) => executeOperation(requestOf(args).operation),
+    async subscribe(args) {
+      const { id, connection, operation } = requestOf(args);
+      const outcome = await subscribeToText(operation, writers);
+      return outcome instanceof TextStream ? new DirectStream(id, outcome, connection, pump) : outcome;
+    },
     onError: (_context, _id, _payload, errors) => errors.map((error) => toClientError(error, report).toJSON()),
   });
+}
+
+interface Request {
+  /** That of the operation, as the client has named it. */
+  readonly id: string;
+  readonly connection: Connection;
+  readonly operation: OperationArguments;
 }

@@ -7,13 +7,13 @@ import type { Logger } from '../log.ts';
 import { createRollcall } from '../service/create.ts';
 import { createAuthenticate } from './auth.ts';
 import { openEngine } from './engine.ts';
+import { createGraphQLOverHttp } from './graphql-over-http.ts';
 import { createHttpServer } from './http.ts';
 import { limitLog } from './limited-log.ts';
 import { createMetrics } from './metrics.ts';
 import { Streams } from './streams.ts';
 import { declineUpgrade, wantsWebSocket } from './upgrade.ts';
 import { WebSocketEndpoint } from './websocket.ts';
-import { createGraphQLOverHttp } from './yoga.ts';
 
 export interface RunningServer {
   /** The one that it listens on, chosen by the system where the setting is 0. */
@@ -67,10 +67,9 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     draining,
     log: clientLog,
   });
-  const yoga = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
+  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
   const server = createHttpServer({
-    graphql: (request, response) =>
-      yoga.handleNodeRequestAndResponse(request, response, { req: request, res: response }),
+    graphql,
     metrics,
     notReady: () => (stopping ? 'draining' : rollcall.ready() ? null : 'the store is out of reach'),
     draining,

@@ -1,4 +1,5 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { handleProtocols, type Server } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -9,7 +10,6 @@ import { GRAPHQL_PATH, pathOf } from './http.ts';
 import { KeepAlive } from './keep-alive.ts';
 import { isAllowedOrigin } from './origin.ts';
 import { createProtocol, type ProtocolParts } from './protocol.ts';
-import type { Traffic } from './sign-of-life.ts';
 import { spread } from './spread.ts';
 
 /** A message may be this long, in bytes; 1009 beyond. */
@@ -90,9 +90,9 @@ export class WebSocketEndpoint {
     return draining() ? { status: 503, reason: RESTARTING } : null;
   }
 
-  #opened(socket: WebSocket, traffic: Traffic): void {
+  #opened(socket: WebSocket, line: Socket): void {
     const { rollcall, metrics, log } = this.#parts;
-    const connection = new Connection(socket, traffic);
+    const connection = new Connection(socket, line);
     const unchecked = this.#keepAlive.add(connection);
     metrics.connections.inc({ transport: 'websocket' });
     rollcall.connectionOpened(connection.id);

@@ -45,7 +45,7 @@ type OperationContext = YogaInitialContext & ServerContext & SignedInContext;
  * `graphql/`, the same as over WebSocket. Nothing here is authorised by a cookie, so there is nothing that another
  * site's form could make use of.
  */
-export function createGraphQLOverHttp(options: GraphQLOverHttp) {
+export function createYogaServer(options: GraphQLOverHttp) {
   const { config, report } = options;
   return createYoga<ServerContext, SignedInContext>({
     schema: options.schema,

@@ -9,7 +9,7 @@ import type {
   View,
 } from '../presence/record.ts';
 import type { Millis } from '../presence/time.ts';
-import type { RosterOptions, RosterUpdate } from '../roster/update.ts';
+import type { RosterOptions, UpdateFeed } from '../roster/update.ts';
 
 /** Who asks, and over which open connection if it can keep a session alive. */
 export interface Caller {
@@ -117,7 +117,7 @@ export interface Rollcall {
   ): Promise<{ added: number; removed: number }>;
 
   // Streams: iterate once; `return` ends and frees them. The first item comes at once.
-  watchRoster(viewer: UserId, options: RosterOptions): Promise<Stream<RosterUpdate>>;
+  watchRoster(viewer: UserId, options: RosterOptions): Promise<UpdateFeed>;
   /** The viewer's own record, newest state, whenever something in it that the viewer can see has changed. */
   watchViewer(viewer: UserId): Promise<Stream<PresenceRecord>>;
 

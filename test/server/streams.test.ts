@@ -7,11 +7,11 @@ import { buildSchema } from '../../src/graphql/schema.ts';
 import type { PresenceRecord } from '../../src/presence/record.ts';
 import { createAuthenticate } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
+import { createGraphQLOverHttp } from '../../src/server/graphql-over-http.ts';
 import { createHttpServer } from '../../src/server/http.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
 import { Streams } from '../../src/server/streams.ts';
 import { WebSocketEndpoint } from '../../src/server/websocket.ts';
-import { createGraphQLOverHttp } from '../../src/server/yoga.ts';
 import { createRollcall } from '../../src/service/create.ts';
 import { quiet } from '../support/quiet.ts';
 import { RawSocket } from './raw-socket.ts';
@@ -68,10 +68,10 @@ beforeEach(async () => {
   const authenticate = createAuthenticate(config.auth, clock);
   const report = (error: unknown): void => void reported.push(error);
   const streams = new Streams(clock, metrics);
-  const yoga = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
+  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
   const draining = (): boolean => false;
   server = createHttpServer({
-    graphql: (req, res) => yoga.handleNodeRequestAndResponse(req, res, { req, res }),
+    graphql,
     metrics,
     notReady: () => null,
     draining,

@@ -1,4 +1,4 @@
-import type { RosterOptions, RosterUpdate } from '../../roster/update.ts';
+import type { RosterOptions, UpdateFeed } from '../../roster/update.ts';
 import { MAX_COALESCE_MS, MAX_IDS } from '../../service/api.ts';
 import type { Builder } from '../builder.ts';
 import { type GraphQLContext, requireCaller } from '../context.ts';
@@ -64,11 +64,7 @@ interface StreamArguments {
 }
 
 /** An explicit null asks for the default, as leaving it out does. */
-async function watch(
-  context: GraphQLContext,
-  only: RosterOptions['only'],
-  args: StreamArguments,
-): Promise<AsyncIterable<RosterUpdate>> {
+async function watch(context: GraphQLContext, only: RosterOptions['only'], args: StreamArguments): Promise<UpdateFeed> {
   const { userId } = requireCaller(context);
   const options = { only, after: args.after ?? null, coalesceMs: args.coalesceMs ?? NO_COALESCING };
   return await context.rollcall.watchRoster(userId, options);

@@ -1,0 +1,7 @@
+/**
+ * The UTF-8 of a text as a binary string: one character a byte. Text that is put together from such pieces is encoded by
+ * then, and goes out as it is.
+ */
+export function toBinary(text: string): string {
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1');
+}

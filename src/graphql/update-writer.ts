@@ -1,0 +1,169 @@
+import { type ExecutionResult, execute } from 'graphql';
+import type { View } from '../presence/record.ts';
+import type { FriendView, RosterUpdate } from '../roster/update.ts';
+import { toBinary } from './binary-text.ts';
+import { type OperationArguments, withClientErrors } from './execute.ts';
+
+/** No update holds this cursor or this id. */
+const PROBE = '\u0000';
+
+type Slot =
+  | { readonly kind: 'reset' | 'stale' | 'cursor' | 'removed' }
+  /** The place of the name among those under which `changes` are asked for. */
+  | { readonly kind: 'changes'; readonly place: number };
+
+type Data = Readonly<Record<string, unknown>>;
+
+/**
+ * Writes the updates of a subscription as the JSON of their execution result, byte for byte what executing the operation
+ * for each of them and `JSON.stringify` give. A view is executed and written once, however many viewers are shown it.
+ *
+ * All texts are binary strings: one character a byte of UTF-8.
+ */
+export class UpdateWriter {
+  readonly #execute: (update: RosterUpdate) => ExecutionResult;
+  readonly #report: OperationArguments['report'];
+  readonly #rootKey: string;
+  /** The names under which `changes` are asked for, in the order of the answer. */
+  readonly #changesKeys: readonly string[];
+  readonly #head: string;
+  /** Each slot with the text between it and the next one. */
+  readonly #slots: readonly { readonly slot: Slot; readonly after: string }[];
+  /** By view, for each of the changes keys. A view belongs to one user, but for that of all who were never seen. */
+  readonly #texts = new WeakMap<View, { readonly id: string; readonly texts: readonly string[] }>();
+
+  private constructor(
+    run: (update: RosterUpdate) => ExecutionResult,
+    report: OperationArguments['report'],
+    rootKey: string,
+    template: Data,
+  ) {
+    this.#execute = run;
+    this.#report = report;
+    this.#rootKey = rootKey;
+    const keys: string[] = [];
+    const slots: { slot: Slot; after: string }[] = [];
+    let text = `{"data":{${toBinary(JSON.stringify(rootKey))}:{`;
+    let head: string | null = null;
+    for (const [index, [key, value]] of Object.entries(template).entries()) {
+      text += `${index > 0 ? ',' : ''}${toBinary(JSON.stringify(key))}:`;
+      const slot = slotOf(value, keys.length);
+      if (slot === null) {
+        text += JSON.stringify(value);
+        continue;
+      }
+      if (slot.kind === 'changes') keys.push(key);
+      const last = slots.at(-1);
+      if (last) last.after = text;
+      else head = text;
+      slots.push({ slot, after: '' });
+      text = '';
+    }
+    text += '}}}';
+    const last = slots.at(-1);
+    if (last) last.after = text;
+    this.#head = head ?? text;
+    this.#slots = slots;
+    this.#changesKeys = keys;
+  }
+
+  /** The execution result of this update, `{"data":…}`. Never throws: what fails is in the result, as in any. */
+  write(update: RosterUpdate): string {
+    try {
+      let text = this.#head;
+      for (const { slot, after } of this.#slots) text += this.#value(slot, update) + after;
+      return text;
+    } catch {
+      return toBinary(JSON.stringify(withClientErrors(this.#execute(update), this.#report)));
+    }
+  }
+
+  /**
+   * Null where the answer is not of the kind that can be put together from pieces. What it looks like is found by
+   * asking: that follows aliases, fragments and directives without a second reading of them.
+   */
+  static compile({
+    schema,
+    document,
+    operationName,
+    variables,
+    context,
+    report,
+  }: OperationArguments): UpdateWriter | null {
+    const run = (rootValue: RosterUpdate): ExecutionResult =>
+      execute({
+        schema,
+        document,
+        operationName,
+        variableValues: variables,
+        contextValue: context,
+        rootValue,
+      }) as ExecutionResult;
+    const probe: RosterUpdate = { reset: true, changes: [], removed: [PROBE], cursor: PROBE, stale: false };
+    const first = onlyField(run(probe));
+    const second = onlyField(run({ ...probe, reset: false, stale: true }));
+    if (first === null || second === null) return null;
+    const template = Object.fromEntries(
+      Object.entries(first.value).map(([key, value]) => [
+        key,
+        typeof value === 'boolean' ? (value === second.value[key] ? value : value ? RESET : STALE) : value,
+      ]),
+    );
+    return new UpdateWriter(run, report, first.key, template);
+  }
+
+  #value(slot: Slot, update: RosterUpdate): string {
+    switch (slot.kind) {
+      case 'reset':
+        return update.reset ? 'true' : 'false';
+      case 'stale':
+        return update.stale ? 'true' : 'false';
+      case 'cursor':
+        return `"${update.cursor}"`;
+      case 'removed':
+        return update.removed.length === 0 ? '[]' : toBinary(JSON.stringify(update.removed));
+      case 'changes':
+        return this.#changes(slot.place, update.changes);
+      default:
+        return slot satisfies never;
+    }
+  }
+
+  #changes(place: number, changes: readonly FriendView[]): string {
+    let text = '[';
+    for (let index = 0; index < changes.length; index++) {
+      if (index > 0) text += ',';
+      text += this.#textsOf(changes[index] as FriendView)[place];
+    }
+    return `${text}]`;
+  }
+
+  #textsOf(change: FriendView): readonly string[] {
+    const known = this.#texts.get(change.view);
+    if (known?.id === change.id) return known.texts;
+    const result = this.#execute({ reset: false, changes: [change], removed: [], cursor: PROBE, stale: false });
+    const data = result.data?.[this.#rootKey] as Readonly<Record<string, readonly unknown[]>> | undefined;
+    if (result.errors || !data) throw result.errors?.[0] ?? new Error('An update gave neither data nor errors.');
+    const texts = this.#changesKeys.map((key) => toBinary(JSON.stringify(data[key]?.[0])));
+    this.#texts.set(change.view, { id: change.id, texts });
+    return texts;
+  }
+}
+
+const RESET = Symbol('reset');
+const STALE = Symbol('stale');
+
+function slotOf(value: unknown, place: number): Slot | null {
+  if (value === RESET) return { kind: 'reset' };
+  if (value === STALE) return { kind: 'stale' };
+  if (value === PROBE) return { kind: 'cursor' };
+  if (Array.isArray(value)) return value.length > 0 ? { kind: 'removed' } : { kind: 'changes', place };
+  return null;
+}
+
+function onlyField({ data, errors }: ExecutionResult): { readonly key: string; readonly value: Data } | null {
+  const fields = Object.entries(data ?? {});
+  const [field] = fields;
+  if (errors || !field || fields.length !== 1 || typeof field[1] !== 'object' || field[1] === null) return null;
+  return { key: field[0], value: field[1] as Data };
+}

@@ -1,0 +1,22 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { answerPost, isPlainPost, readBody } from './plain-post.ts';
+import { createYogaServer, type GraphQLOverHttp } from './yoga.ts';
+
+/**
+ * GraphQL over POST, GET and Server-Sent Events, and GraphiQL. Resolves with the answer, or with null when it has been
+ * given already or nobody waits for it any more.
+ */
+export function createGraphQLOverHttp(options: GraphQLOverHttp) {
+  const yoga = createYogaServer(options);
+  return async (request: IncomingMessage, response: ServerResponse): Promise<Response | null> => {
+    const context = { req: request, res: response };
+    if (!isPlainPost(request)) return yoga.handleNodeRequestAndResponse(request, response, context);
+    const body = await readBody(request);
+    if (body === null || (await answerPost(options, request, response, body))) return null;
+    const headers = Object.entries(request.headers).flatMap(([name, value]): [string, string][] =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
+    );
+    const url = `http://${request.headers.host ?? 'localhost'}/graphql`;
+    return yoga.fetch(new Request(url, { method: 'POST', headers, body: body.toString('utf8') }), context);
+  };
+}

@@ -1,0 +1,104 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { prepare } from '../graphql/documents.ts';
+import { executeOperation } from '../graphql/execute.ts';
+import type { Identity } from './auth.ts';
+import { tokenFromHeader } from './credentials.ts';
+import { resultTypeFor } from './media-types.ts';
+import { type GraphQLOverHttp, MAX_BODY_BYTES } from './yoga.ts';
+
+/** Whether `answerPost` may be asked: the body is short enough, of known length, and JSON by its headers. */
+export function isPlainPost({ method, headers }: IncomingMessage): boolean {
+  const length = headers['content-length'];
+  return (
+    method === 'POST' &&
+    // Browsers of other origins have to be given headers, or refused.
+    headers.origin === undefined &&
+    headers['content-encoding'] === undefined &&
+    headers.expect === undefined &&
+    length !== undefined &&
+    Number(length) <= MAX_BODY_BYTES &&
+    /^application\/json(?:; ?charset=utf-8)?$/i.test(headers['content-type'] ?? '') &&
+    resultTypeFor(headers.accept ?? null) !== null
+  );
+}
+
+/** Null when the client went away before it had sent all of it. */
+export function readBody(request: IncomingMessage): Promise<Buffer | null> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => void chunks.push(chunk));
+    request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    request.once('close', () => resolve(null));
+  });
+}
+
+/**
+ * Answers queries and mutations the way most of them come, without the layers that other requests need; what is answered
+ * is the same. False, and nothing was done, where something is wrong or unusual about the request.
+ */
+export async function answerPost(
+  options: GraphQLOverHttp,
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: Buffer,
+): Promise<boolean> {
+  const asked = parse(body);
+  if (asked === null) return false;
+  const { schema, report, rollcall, metrics } = options;
+  const prepared = prepare(schema, asked, report);
+  if (prepared.errors || prepared.operation.operation === 'subscription') return false;
+  let identity: Identity | null;
+  try {
+    const token = tokenFromHeader(request.headers.authorization);
+    identity = token === null ? null : await options.authenticate(token);
+  } catch {
+    // It is asked once more, and the answer is written, by who answers the unusual.
+    return false;
+  }
+  const caller = identity && { userId: identity.userId, admin: identity.admin, connection: null };
+  const { document } = prepared;
+  const result = await executeOperation({
+    schema,
+    document,
+    operationName: asked.operationName,
+    variables: asked.variables,
+    context: { rollcall, caller },
+    report,
+  });
+  // Without data nothing has been executed.
+  if (result.data === undefined) return false;
+  metrics.operations.inc({ transport: 'http', type: prepared.operation.operation });
+  const text = JSON.stringify(result);
+  response.writeHead(200, {
+    'content-type': `${resultTypeFor(request.headers.accept ?? null)}; charset=utf-8`,
+    'content-length': Buffer.byteLength(text),
+  });
+  response.end(text);
+  return true;
+}
+
+interface Asked {
+  readonly query: string;
+  readonly operationName: string | null | undefined;
+  readonly variables: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** Null for whatever is not a request of the plainest form. */
+function parse(body: Buffer): Asked | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8'));
+  } catch {
+    return null;
+  }
+  if (!isObject(value)) return null;
+  const { query, operationName, variables, ...rest } = value;
+  if (typeof query !== 'string' || Object.keys(rest).length > 0) return null;
+  if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return null;
+  if (variables !== undefined && variables !== null && !isObject(variables)) return null;
+  return { query, operationName, variables };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
