@@ -136,7 +136,12 @@ describe('rule 8.12: changes of friend lists are counted', () => {
 test('rule 8.12: a roster whose new friend was told in a message that got lost has the friend all the same', async () => {
   const { graph, operator, url } = await open({ auditMs: 50 });
   const { store } = await setting().node(url);
-  const rollcall = await createRollcall({ store, friends: graph, settings: { ...SETTINGS, heartbeatIntervalMs: 60_000 }, log: quiet });
+  const rollcall = await createRollcall({
+    store,
+    friends: graph,
+    settings: { ...SETTINGS, heartbeatIntervalMs: 60_000 },
+    log: quiet,
+  });
   setting().closing(() => rollcall.close());
   await graph.befriend([['ada', 'cy']]);
   const reader = new RosterReader(await rollcall.watchRoster('ada', { only: null, after: null, coalesceMs: 0 }));
