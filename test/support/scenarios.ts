@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
 import { Bustle } from './bustle.ts';
 import { type FleetNode, startFleet } from './fleet.ts';
 import { type RedisServer, startRedis } from './redis.ts';
@@ -6,6 +6,8 @@ import { Stage, type StageOptions } from './stage.ts';
 
 /** How many violations a failing test shows. */
 const SHOWN = 12;
+/** What waits for something says what is missing, before this ends it. */
+const TEST_MS = 90_000;
 
 export interface ScenariosOptions extends Omit<StageOptions, 'engineUrl' | 'clockShiftsMs'> {
   readonly redisArgs?: readonly string[];
@@ -27,6 +29,7 @@ export class Scenarios {
 
   constructor(options: ScenariosOptions) {
     this.#options = options;
+    vi.setConfig({ testTimeout: TEST_MS });
     beforeAll(async () => {
       this.#redis = await startRedis({ args: options.redisArgs ?? [] });
       this.#nodes = await startFleet(options.nodes ?? 3, { engineUrl: this.#redis.url });

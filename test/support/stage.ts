@@ -1,7 +1,8 @@
 import { type Actor, type ActorOptions, BeatingActor, BoundActor, post } from './actors.ts';
-import { type FleetNode, LEASE_MS, RENEWAL_MS, startFleet } from './fleet.ts';
-import { FRIENDS_QUERY, Observer, sameShown, shownOf, type WireUser } from './observer.ts';
-import { type Shown, Truth } from './truth.ts';
+import { differencesFromQueries, differencesFromTruth } from './comparison.ts';
+import { type FleetNode, LEASE_MS, SPANS, startFleet } from './fleet.ts';
+import { Observer } from './observer.ts';
+import { Truth } from './truth.ts';
 
 const SYNC_FRIENDS = `mutation ($input: SyncFriendsInput!) { syncFriends(input: $input) { added removed } }`;
 const REMOVE_FRIEND = `mutation ($input: RemoveFriendInput!) { removeFriend(input: $input) { viewer { id } } }`;
@@ -30,16 +31,6 @@ export interface StageOptions {
 interface Discount {
   readonly from: number;
   until: number;
-}
-
-interface Expected {
-  readonly status: Shown['status'];
-  /** Undefined where it cannot be known. */
-  readonly text: string | null | undefined;
-}
-
-interface FriendsAnswer {
-  readonly viewer: { readonly friends: { readonly nodes: readonly WireUser[] } };
 }
 
 /** Nodes, users who come and go, viewers who watch them, and the truth that all is held against. */
@@ -186,12 +177,12 @@ export class Stage {
     }
   }
 
-  /** The node is dead: by the rules what it held lives on all the same. */
+  /** The node is dead: by the rules what it held lives on all the same. It has renewed its lease while that was current. */
   died(node: number): void {
     const now = Date.now();
     this.truth.note(`node ${node} is dead`);
     for (const actor of this.bound) {
-      if (actor.isBound && actor.node === node) actor.life.prove(now - 1, now + LEASE_MS - RENEWAL_MS);
+      if (actor.isBound && actor.node === node) actor.life.prove(now - 1, now + LEASE_MS - SPANS.nodeLeaseMs);
     }
   }
 
@@ -286,7 +277,7 @@ export class Stage {
     const from = Date.now();
     for (;;) {
       const differences = this.differences();
-      if (differences.length === 0) differences.push(...(await this.#queryDifferences()));
+      if (differences.length === 0) differences.push(...(await differencesFromQueries(this.observers, this.urls)));
       if (differences.length === 0) return Date.now() - from;
       differences.push(...this.nodes.flatMap(({ fault }) => fault ?? []));
       if (Date.now() - from > withinMs) {
@@ -296,6 +287,11 @@ export class Stage {
       }
       await sleep(RETRY_MS);
     }
+  }
+
+  /** Where what viewers hold is not what is true: nowhere once all is quiet. */
+  differences(observers: readonly Observer[] = this.observers): string[] {
+    return differencesFromTruth(this.truth, this.actors, observers);
   }
 
   /** All that was found wrong, by the end of a run. */
@@ -330,60 +326,6 @@ export class Stage {
       );
     const isHeldUp = (node: number): boolean => this.nodes[node]?.front.stalled ?? false;
     return { userId, urls, first: first % urls.length, truth: this.truth, counts, isHeldUp };
-  }
-
-  #expected(viewer: string): Map<string, Expected> {
-    const expected = new Map<string, Expected>();
-    for (const { userId, status, text, unanswered } of this.actors) {
-      if (!this.truth.friendship(viewer, userId).value) continue;
-      const hidden = this.truth.isHiddenFrom(viewer, userId);
-      const sure = !hidden && unanswered === 0;
-      expected.set(userId, { status: hidden ? 'OFFLINE' : status, text: sure ? text : undefined });
-    }
-    return expected;
-  }
-
-  /** Where what viewers hold is not what is true: nowhere once all is quiet. */
-  differences(observers: readonly Observer[] = this.observers): string[] {
-    const differences: string[] = [];
-    for (const { userId: viewer, roster, stale } of observers) {
-      const expected = this.#expected(viewer);
-      if (stale) differences.push(`${viewer} is stale`);
-      for (const [friend, { status, text }] of expected) {
-        const shown = roster.get(friend);
-        if (shown?.status !== status || (text !== undefined && shown.text !== text)) {
-          differences.push(`${viewer} has ${friend} as ${JSON.stringify(shown)}, who is ${status} ${text}`);
-        }
-      }
-      for (const friend of roster.keys())
-        if (!expected.has(friend)) differences.push(`${viewer} has ${friend}, no friend`);
-    }
-    return differences;
-  }
-
-  async #queryDifferences(): Promise<string[]> {
-    const all = await Promise.all(
-      this.observers.flatMap((observer) => this.urls.map((url) => this.#queryDifference(observer, url))),
-    );
-    return all.flat();
-  }
-
-  async #queryDifference({ userId, roster }: Observer, url: string): Promise<string[]> {
-    let answer: FriendsAnswer;
-    try {
-      answer = await post<FriendsAnswer>(url, userId, FRIENDS_QUERY);
-    } catch (error) {
-      return [`a query of ${userId} at ${url} failed: ${String(error)}`];
-    }
-    const queried = new Map(
-      answer.viewer.friends.nodes.map(({ id, presence }) => [id, presence === null ? undefined : shownOf(presence)]),
-    );
-    return [...new Set([...queried.keys(), ...roster.keys()])]
-      .filter((friend) => !sameShown(queried.get(friend), roster.get(friend)))
-      .map(
-        (friend) =>
-          `${userId} has ${friend} as ${JSON.stringify(roster.get(friend))}, a query says ${JSON.stringify(queried.get(friend))}`,
-      );
   }
 }
 
