@@ -11,6 +11,7 @@ const UNBLOCK_USER = `mutation ($input: UnblockUserInput!) { unblockUser(input: 
 const BACKEND = 'admin:backend';
 const RETRY_MS = 50;
 const CONVERGE_MS = 20_000;
+const SAY_AGAIN_MS = 500;
 /** How long after the healing of its way to the store a node may take until it has said again what it holds. */
 const REASSERT_MS = 3_000;
 
@@ -111,6 +112,7 @@ export class Stage {
     );
     again.text = actor.text;
     again.unanswered = actor.unanswered;
+    again.lateUntil = actor.lateUntil;
     await again.start();
   }
 
@@ -153,10 +155,10 @@ export class Stage {
     await this.retry((url) => post(url, other, UNBLOCK_USER, { input: { userId } }));
   }
 
-  /** Everybody says once more how they are: what a network delivers late would else be the last that was heard of them. */
-  async sayAgain(): Promise<void> {
+  /** All who are here say once more how they are: what is delivered late would else be the last that was heard of them. */
+  async sayAgain(actors: readonly Actor[] = this.actors): Promise<void> {
     await Promise.all(
-      this.actors.map(async (actor) => {
+      actors.map(async (actor) => {
         if (actor.mood === null) return;
         if (actor.text !== null) await actor.say(actor.text);
         await actor.turn(actor.mood);
@@ -275,6 +277,7 @@ export class Stage {
   /** Resolves with how long it took until every viewer had what a fresh query says at every node, and what is true. */
   async converge(withinMs = CONVERGE_MS): Promise<number> {
     const from = Date.now();
+    let sayAgainAt = from;
     for (;;) {
       const differences = this.differences();
       if (differences.length === 0) differences.push(...(await differencesFromQueries(this.observers, this.urls)));
@@ -285,8 +288,20 @@ export class Stage {
         const history = this.truth.history(users, 60);
         throw new Error([`After ${withinMs} ms:`, ...differences.slice(0, 12), ...history].join('\n'));
       }
+      if (Date.now() > sayAgainAt) {
+        sayAgainAt = Date.now() + SAY_AGAIN_MS;
+        await this.#correctLate();
+      }
       await sleep(RETRY_MS);
     }
+  }
+
+  /** Whoever may have been heard late says once more how they are. */
+  async #correctLate(): Promise<void> {
+    const late = this.actors.filter(({ lateUntil }) => lateUntil !== null);
+    const now = Date.now();
+    await this.sayAgain(late);
+    for (const actor of late) if ((actor.lateUntil ?? 0) < now) actor.lateUntil = null;
   }
 
   /** Where what viewers hold is not what is true: nowhere once all is quiet. */
@@ -324,8 +339,7 @@ export class Stage {
       ![...(this.#discounts.get(node) ?? []), ...(this.#discounts.get(userId) ?? [])].some(
         ({ from, until }) => at >= from && at < until,
       );
-    const isHeldUp = (node: number): boolean => this.nodes[node]?.front.stalled ?? false;
-    return { userId, urls, first: first % urls.length, truth: this.truth, counts, isHeldUp };
+    return { userId, urls, first: first % urls.length, truth: this.truth, counts };
   }
 }
 
