@@ -84,7 +84,8 @@ export abstract class Actor {
     await this.run(END_SESSION, { sessionId: this.sessionId });
     ask.doneAt = Date.now();
     this.life.end(ask.at);
-    this.life.leftAt = ask.doneAt;
+    // What is obeyed late may begin a session once more.
+    this.life.leftAt = this.lateUntil === null ? ask.doneAt : this.lateUntil + LEASE_MS;
     this.truth.note(`${this.userId} has left`);
     this.vanish();
   }
