@@ -151,7 +151,8 @@ class LocalGroup implements SentinelGroup {
   }
 
   async hurry(): Promise<void> {
-    const periods = ['info-period', PERIOD_MS, 'publish-period', PERIOD_MS];
+    // A sentinel that was stopped for a while does nothing for as long as it takes itself for out of its mind.
+    const periods = ['info-period', PERIOD_MS, 'publish-period', PERIOD_MS, 'tilt-period', PERIOD_MS];
     await Promise.all(this.sentinels.map((sentinel) => this.ask(sentinel, 'SENTINEL', 'DEBUG', ...periods)));
   }
 
