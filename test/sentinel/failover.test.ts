@@ -6,6 +6,7 @@ import { type SentinelGroup, startSentinelGroup } from '../support/sentinel.ts';
 import { Stage, sleep } from '../support/stage.ts';
 
 const PATIENCE_MS = 15_000;
+const TEST_MS = 90_000;
 
 let group: SentinelGroup;
 let nodes: readonly FleetNode[];
@@ -45,47 +46,55 @@ describe('a failover', () => {
     await Promise.all(stage.observers.map((viewer) => viewer.until('the stream to be whole', () => !viewer.stale)));
   }
 
-  it('rules 5.2, 5.5, 10.3: the master is killed while a sentinel says nothing, and comes back as a replica', async () => {
-    const old = await group.master();
-    const [silent] = group.sentinels;
-    await silent?.kill('SIGSTOP');
-    const from = Date.now();
-    stage.truth.lostDataAt = from;
-    await old.kill('SIGKILL');
-    await group.untilMasterIsNot(old);
-    stage.lostWrites(from);
-    const namedAt = Date.now();
-    await untilWhole();
-    const whole = Date.now() - namedAt;
-    await silent?.kill('SIGCONT');
-    await conclude('SIGKILL of the master', { outage: namedAt - from, whole });
+  it(
+    'rules 5.2, 5.5, 10.3: the master is killed while a sentinel says nothing, and comes back as a replica',
+    async () => {
+      const old = await group.master();
+      const [silent] = group.sentinels;
+      await silent?.kill('SIGSTOP');
+      const from = Date.now();
+      stage.truth.lostDataAt = from;
+      await old.kill('SIGKILL');
+      await group.untilMasterIsNot(old);
+      stage.lostWrites(from);
+      const namedAt = Date.now();
+      await untilWhole();
+      const whole = Date.now() - namedAt;
+      await silent?.kill('SIGCONT');
+      await conclude('SIGKILL of the master', { outage: namedAt - from, whole });
 
-    // With nothing in it, and as a master until the sentinels see it.
-    bustle = new Bustle(stage, 25);
-    await old.restart();
-    await group.untilReplica(old);
-    expect(await visitors(old)).toEqual([]);
-    await conclude('the old master is back', {});
-  });
+      // With nothing in it, and as a master until the sentinels see it.
+      bustle = new Bustle(stage, 25);
+      await old.restart();
+      await group.untilReplica(old);
+      expect(await visitors(old)).toEqual([]);
+      await conclude('the old master is back', {});
+    },
+    TEST_MS,
+  );
 
-  it('rules 5.2, 5.5: the old master lives on and takes writes that are lost', async () => {
-    const old = await group.master();
-    const from = Date.now();
-    // Until all have left it, nobody can say which of what is shown will be lost.
-    stage.truth.lostDataAt = Number.POSITIVE_INFINITY;
-    await group.detachReplicas();
-    await sleep(SPANS.nodeLeaseMs);
-    await group.failOver();
-    await group.untilMasterIsNot(old);
-    const namedAt = Date.now();
-    await untilLeft(old);
-    const left = Date.now() - namedAt;
-    stage.lostWrites(from);
-    await untilWhole();
-    const whole = Date.now() - namedAt;
-    expect(String(await group.ask(old, 'ROLE'))).toMatch(/^master/);
-    await conclude('failover with lost writes', { lost: namedAt - from, left, whole });
-  });
+  it(
+    'rules 5.2, 5.5: the old master lives on and takes writes that are lost',
+    async () => {
+      const old = await group.master();
+      const from = Date.now();
+      // Until all have left it, nobody can say which of what is shown will be lost.
+      stage.truth.lostDataAt = Number.POSITIVE_INFINITY;
+      await group.detachReplicas();
+      await sleep(SPANS.nodeLeaseMs);
+      await group.failOver();
+      await group.untilMasterIsNot(old);
+      const namedAt = Date.now();
+      await untilLeft(old);
+      const left = Date.now() - namedAt;
+      stage.lostWrites(from);
+      await untilWhole();
+      const whole = Date.now() - namedAt;
+      expect(String(await group.ask(old, 'ROLE'))).toMatch(/^master/);
+      await conclude('failover with lost writes', { lost: namedAt - from, left, whole });
+    },
+    TEST_MS,
+  );
 });
 
 /** Which clients are connected to `server`, but for sentinels, replicas and who asks. */

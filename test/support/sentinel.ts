@@ -7,7 +7,7 @@ const NAME = 'main';
 const SENTINELS = 3;
 /** So many have to agree that the master is down. */
 const QUORUM = 2;
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 20_000;
 const ANSWER_MS = 5_000;
 /** A sentinel that is slower than this may be a stopped one. */
 const SENTINEL_ANSWER_MS = 500;
@@ -122,18 +122,20 @@ class LocalGroup implements SentinelGroup {
   async untilMasterIsNot(old: RedisServer): Promise<RedisServer> {
     await until('another master', async () => {
       const named = await this.#named();
-      return named.length >= QUORUM && named.every((port) => port === named[0] && port !== old.port);
+      const agree = named.length >= QUORUM && named.every((port) => port === named[0]);
+      if (!agree) throw new Error(`the sentinels name ${named.join(', ')}`);
+      return named[0] !== old.port;
     });
     return await this.master();
   }
 
   async failOver(): Promise<void> {
-    // For a moment after the last failover there may be nobody whom the sentinel would choose.
+    // One that was away, or has just seen the last failover, may know of nobody whom it would choose.
     await until('a failover', async () => {
-      const answers = await Promise.all(
-        this.sentinels.slice(0, 1).map((one) => this.ask(one, 'SENTINEL', 'FAILOVER', NAME).catch(() => null)),
-      );
-      return answers.includes('OK');
+      for (const sentinel of this.sentinels) {
+        if ((await this.ask(sentinel, 'SENTINEL', 'FAILOVER', NAME)) === 'OK') return true;
+      }
+      return false;
     });
   }
 
@@ -146,7 +148,8 @@ class LocalGroup implements SentinelGroup {
   async untilReplica(server: RedisServer): Promise<void> {
     await until('the replica to follow', async () => {
       const info = String(await this.ask(server, 'INFO', 'replication'));
-      return info.includes('role:slave') && info.includes('master_link_status:up');
+      if (info.includes('role:slave') && info.includes('master_link_status:up')) return true;
+      throw new Error(info.replaceAll(/\s+/g, ' ').slice(0, 200));
     });
   }
 
@@ -206,6 +209,7 @@ function inParallel<T>(count: number, start: () => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: count }, start));
 }
 
+/** What `holds` rejects with is no answer, and told in the end. */
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   let failure: unknown = null;
@@ -216,7 +220,8 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
     } catch (error) {
       failure = error;
     }
-    if (performance.now() > deadline) throw new Error(`Waited ${PATIENCE_MS} ms for ${what}.`, { cause: failure });
+    if (performance.now() > deadline)
+      throw new Error(`Waited ${PATIENCE_MS} ms for ${what}${failure === null ? '' : `: ${String(failure)}`}.`);
     await delay(LOOK_MS);
   }
 }
