@@ -7,7 +7,6 @@ import { befriendEverybody, type Engine, type Failures, quietly, type Scene, unt
 /** A master with two replicas, and three sentinels who choose another master when it is silent. */
 export async function startSentinels(): Promise<Engine> {
   const group = await startSentinelGroup();
-  await group.hurry();
   return { url: group.url, failures: failuresOf(group), stop: () => group.stop() };
 }
 
