@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { describeRedis } from '../config/redis-location.ts';
 import { ConfigError, type EngineConfig } from '../config.ts';
+import { UnusableRedis } from '../redis/requirements.ts';
 import { openFriends } from '../server/engine.ts';
 import { importFriends, NEEDS_SHARED_GRAPH } from './import-friends.ts';
 
@@ -15,7 +16,18 @@ export async function openAndImport(file: string, strict: boolean, { redis }: En
   const { friends, usable, close } = openFriends(redis, pino({ level: 'silent' }));
   const stop = new AbortController();
   // While it is still connecting nothing is wrong that anybody should read about.
-  await Promise.race([usable.catch(() => {}), sleep(CONNECT_MS, undefined, { ref: false })]);
+  const failure = await Promise.race([
+    usable.then(
+      () => null,
+      (error: unknown) => error,
+    ),
+    sleep(CONNECT_MS, null, { ref: false }),
+  ]);
+  if (failure instanceof UnusableRedis) {
+    await close();
+    process.stderr.write(`rollcall: ${failure.message}\n`);
+    return 1;
+  }
   const interrupt = (): void => stop.abort();
   const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const signal of signals) process.on(signal, interrupt);

@@ -3,12 +3,16 @@ import { type RollcallError, unavailable } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Millis } from '../presence/time.ts';
 import { RedisClock } from './clock.ts';
+import { describeOutage } from './outage.ts';
 import type { RedisConnection } from './redis-connection.ts';
+import type { UnusableRedis } from './requirements.ts';
 import type { Subscriber } from './subscriber.ts';
 import { within } from './within.ts';
 
 /** How long `close` waits for calls under way. */
 const CLOSE_MS = 2_000;
+/** How many reasons of one outage are told. */
+const MOST_REASONS = 8;
 
 /** What connections of every kind have in common: who is told of what, how an outage is logged, and how to close. */
 export abstract class BaseConnection implements RedisConnection {
@@ -23,8 +27,15 @@ export abstract class BaseConnection implements RedisConnection {
   readonly #name: string;
   readonly #readyListeners = new Set<() => void>();
   readonly #lostListeners = new Set<() => void>();
+  /** Who waits for `ready`, by what to call when something has changed. */
+  readonly #waiting = new Set<() => void>();
+  /** What has been told of the outage that lasts. */
+  readonly #told = new Set<string>();
+  readonly #warned = new Set<string>();
   #ready = false;
-  #outageLogged = false;
+  #wasReady = false;
+  /** Why what was reached last can never be used. */
+  #refusal: UnusableRedis | null = null;
   #closing: Promise<void> | null = null;
 
   /** `name` says where it is, without the password, for logs. */
@@ -55,18 +66,16 @@ export abstract class BaseConnection implements RedisConnection {
   }
 
   whenReady(): Promise<void> {
-    if (this.#closing) return Promise.reject(closed());
-    if (this.#ready) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        stopReady();
-        stopLost();
-        if (this.#ready) resolve();
-        else reject(closed());
+      const look = (): void => {
+        const failure = this.#closing ? closed() : this.#refusal;
+        if (!failure && !this.#ready) return;
+        this.#waiting.delete(look);
+        if (failure) reject(failure);
+        else resolve();
       };
-      const stopReady = this.onReady(settle);
-      // While not ready, this is told by `close` alone.
-      const stopLost = this.onLost(settle);
+      this.#waiting.add(look);
+      look();
     });
   }
 
@@ -88,20 +97,51 @@ export abstract class BaseConnection implements RedisConnection {
   protected setReady(ready: boolean): void {
     if (ready === this.#ready || this.#closing) return;
     this.#ready = ready;
+    if (ready) {
+      this.#wasReady = true;
+      this.#refusal = null;
+      this.#look();
+    }
     this.#tell(ready ? this.#readyListeners : this.#lostListeners);
   }
 
-  /** One line for each outage; `logReturn` ends it. */
+  /**
+   * What was reached can never be used as it is: who waits is told, and after the start, when
+   * nobody does, the log. It is tried on.
+   */
+  protected refuse(refusal: UnusableRedis): void {
+    if (this.#closing) return;
+    this.#refusal = refusal;
+    this.#look();
+    if (this.#wasReady && this.#isNews(refusal.message)) this.log.error({ redis: this.#name }, refusal.message);
+  }
+
+  /** Once for each line. */
+  protected warnOnce(line: string): void {
+    if (this.#warned.has(line)) return;
+    this.#warned.add(line);
+    this.log.warn({ redis: this.#name }, line);
+  }
+
+  /** One line for each reason, as long as the outage lasts; `logReturn` ends it. */
   protected logOutage(error: unknown, where = this.#name): void {
-    if (this.#outageLogged || this.#closing) return;
-    this.#outageLogged = true;
-    const reason = error instanceof Error && error.message !== '' ? error.message : String(error);
-    this.log.warn({ redis: where }, `Redis cannot be reached (${reason}); trying until it can`);
+    const line = describeOutage(error);
+    if (!this.#closing && this.#isNews(line)) this.log.warn({ redis: where }, line);
   }
 
   protected logReturn(): void {
-    if (this.#outageLogged) this.log.info({ redis: this.#name }, 'Redis is in reach again');
-    this.#outageLogged = false;
+    if (this.#told.size > 0) this.log.info({ redis: this.#name }, 'Redis is in reach again');
+    this.#told.clear();
+  }
+
+  #isNews(line: string): boolean {
+    if (this.#told.has(line) || this.#told.size >= MOST_REASONS) return false;
+    this.#told.add(line);
+    return true;
+  }
+
+  #look(): void {
+    for (const look of [...this.#waiting]) look();
   }
 
   async #close(): Promise<void> {
@@ -109,6 +149,7 @@ export abstract class BaseConnection implements RedisConnection {
     this.#ready = false;
     this.subscriber.close();
     await this.hangUp();
+    this.#look();
     this.#tell(this.#lostListeners);
     this.#readyListeners.clear();
     this.#lostListeners.clear();

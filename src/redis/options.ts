@@ -16,10 +16,7 @@ export const COMMON: RedisOptions = {
   maxLoadingRetryTime: 500,
   enableOfflineQueue: false,
   keepAlive: 10_000,
-  retryStrategy: (attempt) => {
-    const longest = Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 10), LAST_RETRY_MS);
-    return Math.round(longest * (0.5 + Math.random() / 2));
-  },
+  retryStrategy: waitBefore,
   // A master that has become a replica: what the address leads to after a new connection may be the new master.
   reconnectOnError: (error) => error.message.startsWith('READONLY'),
 };
@@ -33,3 +30,15 @@ export const SUBSCRIPTIONS: RedisOptions = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
 };
+
+/**
+ * Of those that are examined before anything is asked of them: they are ready as soon as they are made. The check of
+ * ioredis needs INFO, writes to the console where that is forbidden, and knows less.
+ */
+export const EXAMINED: RedisOptions = { enableReadyCheck: false, disableClientInfo: true };
+
+/** How long to wait before an attempt to connect, from the first one on. */
+export function waitBefore(attempt: number): Millis {
+  const longest = Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 10), LAST_RETRY_MS);
+  return Math.round(longest * (0.5 + Math.random() / 2));
+}

@@ -39,7 +39,10 @@ export interface RedisConnection {
   /** Told at each change of `ready`, in this order for one connection; the returned function ends it. */
   onReady(listener: () => void): () => void;
   onLost(listener: () => void): () => void;
-  /** Resolves as soon as `ready`, however long that takes; rejects UNAVAILABLE when closed before. */
+  /**
+   * Resolves as soon as `ready`, however long that takes. Rejects with UnusableRedis when what was reached can never be
+   * used as it is set up, and UNAVAILABLE when closed before.
+   */
   whenReady(): Promise<void>;
   /** Idempotent. Calls under way may finish for a moment, later ones reject. */
   close(): Promise<void>;

@@ -41,14 +41,16 @@ export class Script {
     if (this.#keyCount !== null && keys.length !== this.#keyCount) {
       throw new TypeError(`Script ${this.name} takes ${this.#keyCount} keys, not ${keys.length}.`);
     }
-    const run = async (redis: Redis): Promise<unknown> => {
-      try {
-        return await redis.evalsha(this.#sha, keys.length, ...keys, ...args);
-      } catch (error) {
-        if (!isReply(error) || !error.message.startsWith('NOSCRIPT')) throw error;
-        return await redis.eval(this.#source, keys.length, ...keys, ...args);
-      }
-    };
-    return connection.call(keys[0] ?? '', run, patienceMs);
+    return connection.call(keys[0] ?? '', (redis) => this.runOn(redis, keys, args), patienceMs);
+  }
+
+  /** The same over one connection of ioredis; rejects with what that rejects with. */
+  async runOn(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    try {
+      return await redis.evalsha(this.#sha, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!isReply(error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      return await redis.eval(this.#source, keys.length, ...keys, ...args);
+    }
   }
 }

@@ -4,7 +4,10 @@ import { connect as connectTls } from 'node:tls';
 import { AbstractConnector, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '../log.ts';
 import type { Millis } from '../presence/time.ts';
-import { COMMON } from './options.ts';
+import { Backoff } from './backoff.ts';
+import { isReply } from './failure.ts';
+import { COMMON, EXAMINED } from './options.ts';
+import { describeCause } from './outage.ts';
 import { credentials, encryption, nameOf, type RedisAddress, type SentinelTarget } from './target.ts';
 import { within } from './within.ts';
 
@@ -16,6 +19,17 @@ const RETRY_MS: Millis = 250;
 
 type Stream = Awaited<ReturnType<AbstractConnector['connect']>>;
 type ConnectorClass = NonNullable<RedisOptions['Connector']>;
+
+interface Sentinel {
+  readonly address: RedisAddress;
+  readonly redis: Redis;
+  /** Grows while it does not answer. */
+  readonly backoff: Backoff;
+  /** It has been told who we are. */
+  readonly introduced: boolean;
+  /** Why its last answer was none, where that is known. */
+  trouble: unknown;
+}
 
 interface Answer extends RedisAddress {
   /** Grows with each failover. */
@@ -39,7 +53,7 @@ interface Follower {
 export class Sentinels {
   readonly #target: SentinelTarget;
   readonly #log: Logger;
-  readonly #sentinels: Redis[];
+  readonly #sentinels: Sentinel[];
   readonly #followers = new Set<Follower>();
   readonly #timer: NodeJS.Timeout;
   #closed = false;
@@ -73,10 +87,6 @@ export class Sentinels {
         this.stream.once('close', () => sentinels.#followers.delete(this));
         return this.stream;
       }
-
-      override check(info: { readonly role?: string }): boolean {
-        return info.role === undefined || info.role === 'master';
-      }
     };
   }
 
@@ -84,25 +94,23 @@ export class Sentinels {
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
-    for (const sentinel of this.#sentinels) sentinel.disconnect();
+    for (const { redis } of this.#sentinels) redis.disconnect();
   }
 
   /** Asks until somebody knows; `wanted` says whether anybody still wants to. */
   async #master(wanted: () => boolean, tell: (type: string, error: Error) => void): Promise<RedisAddress> {
     for (;;) {
-      let failure: unknown = new Error('no sentinel answers');
-      const master = await this.#ask((error) => {
-        failure = error;
-      });
+      const master = await this.#ask();
       if (this.#closed || !wanted()) throw new Error('Connection is closed.');
       if (master !== null) return { host: master.host, port: master.port };
-      tell('error', failure instanceof Error ? failure : new Error(String(failure)));
+      const troubles = this.#sentinels.map(({ address, trouble }) => `${nameOf(address)}: ${describeCause(trouble)}`);
+      tell('error', new Error(`no sentinel names the master of ${this.#target.name}; ${troubles.join('; ')}`));
       await delay(RETRY_MS, undefined, { ref: false });
     }
   }
 
   async #look(): Promise<void> {
-    const master = this.#followers.size > 0 ? await this.#ask(() => {}) : null;
+    const master = this.#followers.size > 0 ? await this.#ask() : null;
     if (master === null || this.#closed) return;
     const astray = [...this.#followers].filter(
       ({ address }) => address?.host !== master.host || address.port !== master.port,
@@ -113,61 +121,56 @@ export class Sentinels {
   }
 
   /** The newest answer; null where nobody knows. */
-  async #ask(failed: (error: unknown) => void): Promise<Answer | null> {
-    const answers = await Promise.all(
-      this.#sentinels.map((_, index) =>
-        within(
-          ANSWER_MS,
-          this.#askOne(index).catch((error: unknown) => {
-            failed(error);
-            return null;
-          }),
-          null,
-        ),
-      ),
-    );
+  async #ask(): Promise<Answer | null> {
+    const answers = await Promise.all(this.#sentinels.map((_, index) => within(ANSWER_MS, this.#askOne(index), null)));
     return answers.reduce((best, answer) => (answer && (!best || answer.epoch > best.epoch) ? answer : best), null);
   }
 
+  /** Never rejects. */
   async #askOne(index: number): Promise<Answer | null> {
     const sentinel = this.#sentinels[index];
     if (!sentinel) return null;
+    const { redis } = sentinel;
     try {
       // The epoch first: an address that is newer than it claims does no harm.
-      const state = await sentinel.call('SENTINEL', 'MASTER', this.#target.name);
-      const address = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.#target.name);
+      const state = await redis.call('SENTINEL', 'MASTER', this.#target.name);
+      const address = await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.#target.name);
+      sentinel.backoff.reset();
       return parseAnswer(state, address);
     } catch (error) {
-      this.#proveWhoWeAre(index, error);
-      throw error;
+      // Why there is no connection, the connection tells.
+      if (isReply(error)) sentinel.trouble = error;
+      this.#introduce(index, error);
+      return null;
     }
   }
 
   /** Sentinels need not have the password of the servers: it is told to those that ask for one. */
-  #proveWhoWeAre(index: number, refusal: unknown): void {
+  #introduce(index: number, refusal: unknown): void {
     const sentinel = this.#sentinels[index];
-    const address = this.#target.sentinels[index];
     const asked = refusal instanceof Error && /^(NOAUTH|NOPERM)/.test(refusal.message);
-    if (!asked || !sentinel || !address || this.#closed || this.#target.password === null) return;
-    if (sentinel.options.password) return;
-    sentinel.disconnect();
-    this.#sentinels[index] = this.#open(address, true);
+    if (!asked || !sentinel || sentinel.introduced || this.#closed || this.#target.password === null) return;
+    sentinel.redis.disconnect();
+    this.#sentinels[index] = this.#open(sentinel.address, true);
   }
 
-  #open({ host, port }: RedisAddress, known: boolean): Redis {
-    const sentinel = new Redis({
+  #open(address: RedisAddress, introduced: boolean): Sentinel {
+    const backoff = new Backoff();
+    const redis = new Redis({
       ...COMMON,
-      host,
-      port,
-      ...(known ? credentials(this.#target) : {}),
+      ...EXAMINED,
+      ...address,
+      ...(introduced ? credentials(this.#target) : {}),
       ...encryption(this.#target),
       commandTimeout: ANSWER_MS,
       enableOfflineQueue: true,
-      enableReadyCheck: false,
       maxRetriesPerRequest: 0,
+      retryStrategy: () => backoff.next(),
     });
-    // Whoever asks is told.
-    sentinel.on('error', () => {});
+    const sentinel: Sentinel = { address, redis, backoff, introduced, trouble: new Error('it does not answer') };
+    redis.on('error', (error: Error) => {
+      sentinel.trouble = error;
+    });
     return sentinel;
   }
 }

@@ -5,12 +5,14 @@ import type { Logger } from '../log.ts';
 import type { Millis } from '../presence/time.ts';
 import type { Carrier, CarrierEvents } from './carrier.ts';
 import type { ClusterNodes } from './cluster-nodes.ts';
-import { ShardLine } from './shard-line.ts';
+import { ChannelMoved, ShardLine } from './shard-line.ts';
 import { slotOf } from './slot.ts';
 import type { RedisAddress } from './target.ts';
 
 /** How often it is tried to find a new place for what was lost. */
 const SEEK_MS: Millis = 100;
+/** For how long a channel is followed that moves while it is subscribed to. */
+const PATIENCE_MS: Millis = 5_000;
 
 /**
  * The subscriptions of a cluster: each at the master that has the channel's slot, so that a message is sent to one master
@@ -48,7 +50,7 @@ export class ShardCarrier implements Carrier {
   }
 
   async subscribe(channel: string): Promise<void> {
-    const line = await this.#settle(channel);
+    const line = await this.#follow(channel);
     if (!line.has(channel) || this.#closed) throw new Error('The subscription was lost at once.');
     this.#homes.set(channel, line);
   }
@@ -96,6 +98,20 @@ export class ShardCarrier implements Carrier {
     const line = this.#lines.get(place) ?? this.#dial(place, address);
     await line.subscribe(channel);
     return line;
+  }
+
+  /** As `#settle`, at the master to which the channel has moved meanwhile. */
+  async #follow(channel: string): Promise<ShardLine> {
+    const begun = performance.now();
+    for (;;) {
+      try {
+        return await this.#settle(channel);
+      } catch (error) {
+        if (!(error instanceof ChannelMoved) || performance.now() - begun > PATIENCE_MS) throw error;
+        await this.#nodes.look();
+        await delay(SEEK_MS / 10);
+      }
+    }
   }
 
   #dial(server: string, address: RedisAddress): ShardLine {

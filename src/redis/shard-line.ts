@@ -8,6 +8,11 @@ export interface ShardLineEvents {
   gone(): void;
 }
 
+/** The channel is another master's by now. */
+export class ChannelMoved extends Error {
+  override readonly name = 'ChannelMoved';
+}
+
 /** The last words with which ioredis complains of a message that it has not asked for. */
 const EVICTION = /Last reply: sunsubscribe,(.*),\d+$/s;
 
@@ -52,7 +57,7 @@ export class ShardLine {
     return this.#channels.size === 0 && this.#subscribing === 0;
   }
 
-  /** Resolves once Redis has acknowledged. Rejects when it refuses, and when the slot is another master's. */
+  /** Resolves once Redis has acknowledged. Rejects when it refuses, with ChannelMoved where the slot is another master's. */
   async subscribe(channel: string): Promise<void> {
     this.#subscribing += 1;
     try {
@@ -87,7 +92,7 @@ export class ShardLine {
 
   async #subscribe(channel: string): Promise<void> {
     await new Promise<unknown>((resolve, reject) => {
-      this.#refuse = () => reject(new Error('The slot of the channel has moved.'));
+      this.#refuse = () => reject(new ChannelMoved('The slot of the channel has moved.'));
       this.#redis.ssubscribe(channel).then(resolve, reject);
     });
     if (this.#gone) throw new Error('The connection was lost while subscribing.');

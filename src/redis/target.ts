@@ -59,9 +59,13 @@ export function nameOf({ host, port }: RedisAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** How to prove to a server of the target who we are. */
+/**
+ * How to prove to a server of the target who we are. Without a user name that of the default user is said: a server that
+ * asks nobody for a password takes any one then, where it would refuse one that comes alone.
+ */
 export function credentials({ username, password }: Access): Pick<RedisOptions, 'username' | 'password'> {
-  return { ...(username === null ? {} : { username }), ...(password === null ? {} : { password }) };
+  if (password === null) return {};
+  return { username: username ?? 'default', password };
 }
 
 /** Certificates are checked as Node.js checks them: against its own authorities and those of NODE_EXTRA_CA_CERTS. */

@@ -63,7 +63,7 @@ function openOnRedis(redis: RedisLocation, log: Logger): Engine {
   return {
     store,
     friends,
-    usable: store.start(),
+    usable: connection.whenReady().then(() => store.start()),
     close: async () => {
       await friends.close();
       await store.close();

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { LEASE_MS, RENEWAL_MS } from '../support/fleet.ts';
+import { LEASE_MS, SPANS } from '../support/fleet.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 import { sleep } from '../support/stage.ts';
 import { between } from './random.ts';
@@ -27,6 +27,9 @@ export async function startOneServer(): Promise<Engine> {
     },
   };
 }
+
+/** A node that was refused for so long tries again after as long at the most. A black hole outlasts the node's lease. */
+const BRIEFLY_MS = { cut: LEASE_MS / 4, stall: SPANS.nodeLeaseMs + 150 };
 
 const CUTS: Failures = {
   'one node refused by Redis, briefly': (scene) => cutBriefly(scene, 'cut'),
@@ -95,8 +98,7 @@ function failuresOf(redis: RedisServer, admin: Redis): Failures {
 async function cutBriefly(scene: Scene, how: 'cut' | 'stall'): Promise<void> {
   const { node } = anyNode(scene);
   await node.back?.[how]();
-  // A node that was refused for so long tries again after as long at the most.
-  await sleep(between(scene.random, 0, (LEASE_MS - RENEWAL_MS) / (how === 'cut' ? 3 : 1.4)));
+  await sleep(between(scene.random, 0, BRIEFLY_MS[how]));
   await node.back?.heal();
 }
 

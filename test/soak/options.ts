@@ -8,7 +8,7 @@ export interface SoakOptions {
   readonly engine: string;
 }
 
-export const USAGE = 'npm run soak -- [--minutes 5] [--seed NUMBER] [--nodes 2|3] [--engine redis|cluster]';
+export const USAGE = 'npm run soak -- [--minutes 5] [--seed NUMBER] [--nodes 2|3] [--engine redis|sentinel|cluster]';
 
 /** Throws with one line for whoever typed it. */
 export function readOptions(args: readonly string[]): SoakOptions {

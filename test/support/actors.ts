@@ -21,12 +21,11 @@ const STATUS: Record<Mood, PresenceStatus> = { ACTIVE: 'ONLINE', IDLE: 'AWAY' };
 /** Over HTTP: how long a node may take before the next one is asked. */
 const PATIENCE_MS = 600;
 const PAUSE_MS = 40;
+/** For how long what was held up may still arrive. */
+const LATE_MS = 10_000;
 
 /** Whether what a node's clients do still counts for those who look from outside: see `Stage.cutOff`. */
 export type Counts = (node: number, at: number) => boolean;
-
-/** Whether what is sent to a node now is held up on its way and will arrive late. */
-export type IsHeldUp = (node: number) => boolean;
 
 export interface ActorOptions {
   readonly userId: string;
@@ -35,7 +34,6 @@ export interface ActorOptions {
   readonly first: number;
   readonly truth: Truth;
   readonly counts: Counts;
-  readonly isHeldUp: IsHeldUp;
 }
 
 /** A user with one session, who behaves like a good client and writes down what it was promised. */
@@ -47,6 +45,8 @@ export abstract class Actor {
   text: string | null = null;
   /** So many times they have said how they are and have not been answered: `text` may be so or not. */
   unanswered = 0;
+  /** Until when a node may obey what it was sent and has never answered; null: nothing like that has been sent. */
+  lateUntil: number | null = null;
   protected readonly urls: readonly string[];
   protected readonly truth: Truth;
   protected readonly counts: Counts;
@@ -84,7 +84,8 @@ export abstract class Actor {
     await this.run(END_SESSION, { sessionId: this.sessionId });
     ask.doneAt = Date.now();
     this.life.end(ask.at);
-    this.life.leftAt = ask.doneAt;
+    // What is obeyed late may begin a session once more.
+    this.life.leftAt = this.lateUntil === null ? ask.doneAt : this.lateUntil + LEASE_MS;
     this.truth.note(`${this.userId} has left`);
     this.vanish();
   }
@@ -116,6 +117,15 @@ export abstract class Actor {
     this.truth.note(`${this.userId} ${hidden ? 'hides from' : 'shows to'} ${viewer ?? 'everyone'}`);
   }
 
+  /**
+   * Gives up waiting for an answer: no server can tell a request that the network, or a process that was stopped, delivers
+   * late from one that is made late.
+   */
+  protected abandon(status: PresenceStatus): void {
+    this.lateUntil = Date.now() + LATE_MS;
+    this.life.ask('activity', status).doneAt = this.lateUntil;
+  }
+
   protected get sessionId(): string {
     return `${this.userId}-session`;
   }
@@ -140,6 +150,8 @@ export class BoundActor extends Actor {
   readonly #ready: Promise<void>;
   #isReady: () => void = () => {};
   #halted = false;
+  /** Sent and not answered yet. */
+  #underWay = 0;
 
   constructor(options: ActorOptions) {
     super(options);
@@ -153,6 +165,7 @@ export class BoundActor extends Actor {
         void this.#bind(this.#socket);
       },
       lost: () => {
+        if (this.#underWay > 0) this.abandon(this.status);
         this.#boundAt = null;
         this.#socket += 1;
       },
@@ -199,7 +212,7 @@ export class BoundActor extends Actor {
   protected async run<T>(query: string, input: Record<string, unknown>): Promise<T> {
     for (;;) {
       try {
-        return await this.#client.ask<T>(query, { input });
+        return await this.#ask<T>(query, input);
       } catch (error) {
         if (!(error instanceof Refused) || error.code !== 'UNAVAILABLE') throw error;
         await pause();
@@ -213,12 +226,21 @@ export class BoundActor extends Actor {
     if (heartbeat.nextHeartbeatMs !== null) this.truth.wrong(`${this.userId} asked to be bound and was not`);
   }
 
+  async #ask<T>(query: string, input: Record<string, unknown>): Promise<T> {
+    this.#underWay += 1;
+    try {
+      return await this.#client.ask<T>(query, { input });
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
   async #bind(socket: number): Promise<void> {
     const ask = this.life.ask('beat', this.status);
     while (socket === this.#socket && !this.#halted) {
       const sentAt = Date.now();
       try {
-        const { heartbeat } = await this.#client.ask<HeartbeatData>(HEARTBEAT, { input: this.beatInput() });
+        const { heartbeat } = await this.#ask<HeartbeatData>(HEARTBEAT, this.beatInput());
         if (heartbeat.nextHeartbeatMs !== null) this.truth.wrong(`${this.userId} asked to be bound and was not`);
         if (socket !== this.#socket || this.#halted) break;
         this.#boundAt = Date.now();
@@ -246,19 +268,14 @@ export class BoundActor extends Actor {
   }
 }
 
-/** For how long what was held up may still arrive. */
-const LATE_MS = 10_000;
-
 /** Sends heartbeats over HTTP, as often as it is told, and asks the next node when one does not answer. */
 export class BeatingActor extends Actor {
-  readonly #isHeldUp: IsHeldUp;
   #node: number;
   #timer: NodeJS.Timeout | undefined;
   #halted = false;
 
   constructor(options: ActorOptions) {
     super(options);
-    this.#isHeldUp = options.isHeldUp;
     this.#node = options.first;
   }
 
@@ -311,13 +328,11 @@ export class BeatingActor extends Actor {
   async #ask<T>(query: string, input: () => Record<string, unknown>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const { status } = this;
-      const heldUp = this.#isHeldUp(this.node);
       try {
         return await post<T>(this.urls[this.node] ?? '', this.userId, query, { input: input() });
       } catch (error) {
         if (error instanceof Refused && error.code !== 'UNAVAILABLE') throw error;
-        // No server can tell a request that the network delivers late from one that is made late.
-        if (heldUp || this.#isHeldUp(this.node)) this.life.ask('activity', status).doneAt = Date.now() + LATE_MS;
+        if (!(error instanceof Refused)) this.abandon(status);
         this.#node += 1;
         if (attempt % this.urls.length === 0) await pause();
       }

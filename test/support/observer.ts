@@ -7,6 +7,8 @@ export const FRIENDS_QUERY = `{ viewer { friends(first: 500) { nodes { id ${PRES
 const FRIENDS_PRESENCE = `subscription ($after: String) {
   friendsPresence(after: $after) { reset removed cursor stale changes { id isFriend ${PRESENCE} } }
 }`;
+/** How long to wait for what must come. A busy machine is a slow one. */
+const PATIENCE_MS = 20_000;
 /** Between two attempts to open the stream while nodes refuse. */
 const PAUSE_MS = 60;
 
@@ -90,11 +92,11 @@ export class Observer {
   }
 
   /** Resolves with the moment at which `friend` is shown as `status`; undefined: not at all. Fails after `ms`. */
-  sees(friend: string, status: PresenceStatus | undefined, ms = 10_000): Promise<number> {
+  sees(friend: string, status: PresenceStatus | undefined, ms = PATIENCE_MS): Promise<number> {
     return this.until(`${friend} to be ${status ?? 'nobody'}`, () => this.roster.get(friend)?.status === status, ms);
   }
 
-  until(what: string, holds: () => boolean, ms = 10_000): Promise<number> {
+  until(what: string, holds: () => boolean, ms = PATIENCE_MS): Promise<number> {
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         clearTimeout(timer);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,8 @@ export interface RedisServerOptions {
   readonly port?: number;
   /** More arguments for the server, such as `['--appendonly', 'yes']`. */
   readonly args?: readonly string[];
+  /** What its configuration file holds at first, where it needs one: it keeps in there what it has learned. */
+  readonly config?: string;
 }
 
 /** A real Redis server of the test's own. It keeps nothing on disk, unless `args` say so, and never after `stop`. */
@@ -35,7 +37,7 @@ export interface RedisServer {
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const binary = await redisServerBinary();
   for (let attempt = 1; ; attempt++) {
-    const server = new LocalRedis(binary, options.port ?? (await freePort()), options.args ?? []);
+    const server = new LocalRedis(binary, options.port ?? (await freePort()), options);
     try {
       await server.start();
       return server;
@@ -90,11 +92,17 @@ class LocalRedis implements RedisServer {
   #child: ChildProcess | null = null;
   #output = '';
 
-  constructor(binary: string, port: number, args: readonly string[]) {
+  constructor(binary: string, port: number, { args = [], config }: RedisServerOptions) {
     this.port = port;
     this.#binary = binary;
-    this.#args = args;
     this.#directory = mkdtempSync(join(tmpdir(), 'rollcall-redis-'));
+    const base = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', this.#directory, '--save', ''];
+    this.#args = [...base, '--daemonize', 'no', ...args];
+    if (config !== undefined) {
+      const file = join(this.#directory, 'server.conf');
+      writeFileSync(file, config);
+      this.#args = [file, ...this.#args];
+    }
     if (running.size === 0) watchExit();
     running.add(this);
   }
@@ -108,10 +116,7 @@ class LocalRedis implements RedisServer {
   }
 
   async start(): Promise<void> {
-    const base = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#directory, '--save', ''];
-    const child = spawn(this.#binary, [...base, '--daemonize', 'no', ...this.#args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(this.#binary, this.#args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     this.#output = '';
     const collect = (chunk: Buffer): void => {

@@ -1,7 +1,8 @@
 import { type Actor, type ActorOptions, BeatingActor, BoundActor, post } from './actors.ts';
-import { type FleetNode, LEASE_MS, RENEWAL_MS, startFleet } from './fleet.ts';
-import { FRIENDS_QUERY, Observer, sameShown, shownOf, type WireUser } from './observer.ts';
-import { type Shown, Truth } from './truth.ts';
+import { differencesFromQueries, differencesFromTruth } from './comparison.ts';
+import { type FleetNode, LEASE_MS, SPANS, startFleet } from './fleet.ts';
+import { Observer } from './observer.ts';
+import { Truth } from './truth.ts';
 
 const SYNC_FRIENDS = `mutation ($input: SyncFriendsInput!) { syncFriends(input: $input) { added removed } }`;
 const REMOVE_FRIEND = `mutation ($input: RemoveFriendInput!) { removeFriend(input: $input) { viewer { id } } }`;
@@ -10,6 +11,7 @@ const UNBLOCK_USER = `mutation ($input: UnblockUserInput!) { unblockUser(input: 
 const BACKEND = 'admin:backend';
 const RETRY_MS = 50;
 const CONVERGE_MS = 20_000;
+const SAY_AGAIN_MS = 500;
 /** How long after the healing of its way to the store a node may take until it has said again what it holds. */
 const REASSERT_MS = 3_000;
 
@@ -30,16 +32,6 @@ export interface StageOptions {
 interface Discount {
   readonly from: number;
   until: number;
-}
-
-interface Expected {
-  readonly status: Shown['status'];
-  /** Undefined where it cannot be known. */
-  readonly text: string | null | undefined;
-}
-
-interface FriendsAnswer {
-  readonly viewer: { readonly friends: { readonly nodes: readonly WireUser[] } };
 }
 
 /** Nodes, users who come and go, viewers who watch them, and the truth that all is held against. */
@@ -120,6 +112,7 @@ export class Stage {
     );
     again.text = actor.text;
     again.unanswered = actor.unanswered;
+    again.lateUntil = actor.lateUntil;
     await again.start();
   }
 
@@ -162,10 +155,10 @@ export class Stage {
     await this.retry((url) => post(url, other, UNBLOCK_USER, { input: { userId } }));
   }
 
-  /** Everybody says once more how they are: what a network delivers late would else be the last that was heard of them. */
-  async sayAgain(): Promise<void> {
+  /** All who are here say once more how they are: what is delivered late would else be the last that was heard of them. */
+  async sayAgain(actors: readonly Actor[] = this.actors): Promise<void> {
     await Promise.all(
-      this.actors.map(async (actor) => {
+      actors.map(async (actor) => {
         if (actor.mood === null) return;
         if (actor.text !== null) await actor.say(actor.text);
         await actor.turn(actor.mood);
@@ -186,12 +179,12 @@ export class Stage {
     }
   }
 
-  /** The node is dead: by the rules what it held lives on all the same. */
+  /** The node is dead: by the rules what it held lives on all the same. It has renewed its lease while that was current. */
   died(node: number): void {
     const now = Date.now();
     this.truth.note(`node ${node} is dead`);
     for (const actor of this.bound) {
-      if (actor.isBound && actor.node === node) actor.life.prove(now - 1, now + LEASE_MS - RENEWAL_MS);
+      if (actor.isBound && actor.node === node) actor.life.prove(now - 1, now + LEASE_MS - SPANS.nodeLeaseMs);
     }
   }
 
@@ -284,9 +277,10 @@ export class Stage {
   /** Resolves with how long it took until every viewer had what a fresh query says at every node, and what is true. */
   async converge(withinMs = CONVERGE_MS): Promise<number> {
     const from = Date.now();
+    let sayAgainAt = from;
     for (;;) {
       const differences = this.differences();
-      if (differences.length === 0) differences.push(...(await this.#queryDifferences()));
+      if (differences.length === 0) differences.push(...(await differencesFromQueries(this.observers, this.urls)));
       if (differences.length === 0) return Date.now() - from;
       differences.push(...this.nodes.flatMap(({ fault }) => fault ?? []));
       if (Date.now() - from > withinMs) {
@@ -294,8 +288,25 @@ export class Stage {
         const history = this.truth.history(users, 60);
         throw new Error([`After ${withinMs} ms:`, ...differences.slice(0, 12), ...history].join('\n'));
       }
+      if (Date.now() > sayAgainAt) {
+        sayAgainAt = Date.now() + SAY_AGAIN_MS;
+        await this.#correctLate();
+      }
       await sleep(RETRY_MS);
     }
+  }
+
+  /** Whoever may have been heard late says once more how they are. */
+  async #correctLate(): Promise<void> {
+    const late = this.actors.filter(({ lateUntil }) => lateUntil !== null);
+    const now = Date.now();
+    await this.sayAgain(late);
+    for (const actor of late) if ((actor.lateUntil ?? 0) < now) actor.lateUntil = null;
+  }
+
+  /** Where what viewers hold is not what is true: nowhere once all is quiet. */
+  differences(observers: readonly Observer[] = this.observers): string[] {
+    return differencesFromTruth(this.truth, this.actors, observers);
   }
 
   /** All that was found wrong, by the end of a run. */
@@ -328,62 +339,7 @@ export class Stage {
       ![...(this.#discounts.get(node) ?? []), ...(this.#discounts.get(userId) ?? [])].some(
         ({ from, until }) => at >= from && at < until,
       );
-    const isHeldUp = (node: number): boolean => this.nodes[node]?.front.stalled ?? false;
-    return { userId, urls, first: first % urls.length, truth: this.truth, counts, isHeldUp };
-  }
-
-  #expected(viewer: string): Map<string, Expected> {
-    const expected = new Map<string, Expected>();
-    for (const { userId, status, text, unanswered } of this.actors) {
-      if (!this.truth.friendship(viewer, userId).value) continue;
-      const hidden = this.truth.isHiddenFrom(viewer, userId);
-      const sure = !hidden && unanswered === 0;
-      expected.set(userId, { status: hidden ? 'OFFLINE' : status, text: sure ? text : undefined });
-    }
-    return expected;
-  }
-
-  /** Where what viewers hold is not what is true: nowhere once all is quiet. */
-  differences(observers: readonly Observer[] = this.observers): string[] {
-    const differences: string[] = [];
-    for (const { userId: viewer, roster, stale } of observers) {
-      const expected = this.#expected(viewer);
-      if (stale) differences.push(`${viewer} is stale`);
-      for (const [friend, { status, text }] of expected) {
-        const shown = roster.get(friend);
-        if (shown?.status !== status || (text !== undefined && shown.text !== text)) {
-          differences.push(`${viewer} has ${friend} as ${JSON.stringify(shown)}, who is ${status} ${text}`);
-        }
-      }
-      for (const friend of roster.keys())
-        if (!expected.has(friend)) differences.push(`${viewer} has ${friend}, no friend`);
-    }
-    return differences;
-  }
-
-  async #queryDifferences(): Promise<string[]> {
-    const all = await Promise.all(
-      this.observers.flatMap((observer) => this.urls.map((url) => this.#queryDifference(observer, url))),
-    );
-    return all.flat();
-  }
-
-  async #queryDifference({ userId, roster }: Observer, url: string): Promise<string[]> {
-    let answer: FriendsAnswer;
-    try {
-      answer = await post<FriendsAnswer>(url, userId, FRIENDS_QUERY);
-    } catch (error) {
-      return [`a query of ${userId} at ${url} failed: ${String(error)}`];
-    }
-    const queried = new Map(
-      answer.viewer.friends.nodes.map(({ id, presence }) => [id, presence === null ? undefined : shownOf(presence)]),
-    );
-    return [...new Set([...queried.keys(), ...roster.keys()])]
-      .filter((friend) => !sameShown(queried.get(friend), roster.get(friend)))
-      .map(
-        (friend) =>
-          `${userId} has ${friend} as ${JSON.stringify(roster.get(friend))}, a query says ${JSON.stringify(queried.get(friend))}`,
-      );
+    return { userId, urls, first: first % urls.length, truth: this.truth, counts };
   }
 }
 

@@ -19,7 +19,7 @@ export interface Sighting extends Shown {
 }
 
 /** How long a change that has been answered may take to every stream while nothing is broken, ms. */
-export const DELIVERY_MS = 1_000;
+export const DELIVERY_MS = 2_000;
 /** How long to wait before judging: the proof of somebody's life may be on its way still, ms. */
 const JUDGE_AFTER_MS = 2_500;
 const REMEMBER_MS = 60_000;

@@ -70,12 +70,7 @@ export class DatasetReader {
    */
   async open(before: Dataset | null): Promise<Dataset> {
     const { count } = this.#partitions;
-    const [reply, lives] = await Promise.all([
-      this.#script.run(this.#connection, [META_KEY], [randomBytes(9).toString('base64url'), count]),
-      this.#readLives(before),
-    ]);
-    // The script's own header says so.
-    const [id, partitions] = reply as [string, string];
+    const [[id, partitions], lives] = await Promise.all([this.#readMeta(), this.#readLives(before)]);
     if (partitions !== String(count)) {
       throw new DatasetMismatch(
         `The data in Redis is spread over ${partitions} partitions, not ${count}: use that number, or another database.`,
@@ -91,6 +86,19 @@ export class DatasetReader {
       this.#readLives(before),
     ]);
     return new Dataset(id ?? '', lives, this.#homes());
+  }
+
+  async #readMeta(): Promise<[id: string, partitions: string]> {
+    const args = [randomBytes(9).toString('base64url'), this.#partitions.count];
+    try {
+      // The script's own header says so.
+      return (await this.#script.run(this.#connection, [META_KEY], args)) as [string, string];
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.includes('WRONGTYPE')) throw error;
+      throw new DatasetMismatch(
+        `The key ${META_KEY} in Redis is none of Rollcall's: remove what uses it, or choose another database.`,
+      );
+    }
   }
 
   #homes(): (string | null)[] {

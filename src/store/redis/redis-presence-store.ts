@@ -230,9 +230,10 @@ export class RedisPresenceStore implements PresenceStore {
 
   #failToOpen(error: unknown): void {
     if (error instanceof DatasetMismatch) {
+      // Whoever waits for the start says it.
+      if (this.#settleStart === null) this.#log.error({}, error.message);
       this.#settleStart?.reject(error);
       this.#settleStart = null;
-      this.#log.error({}, error.message);
       return;
     }
     const say = this.#openFailed ? this.#log.debug : this.#log.warn;

@@ -1,0 +1,60 @@
+import { isReply } from './failure.ts';
+
+/** Why a connection does not work, for the operator: one line. */
+export function describeOutage(error: unknown): string {
+  return `Redis cannot be ${isReply(error) ? 'used' : 'reached'} (${describeCause(error)}); trying until it can`;
+}
+
+/** The same without the frame. */
+export function describeCause(error: unknown): string {
+  return isReply(error) ? describeReply(error.message) : describeTrouble(error);
+}
+
+/** What a connection is told of that was closed before anything was said over it. */
+export const CLOSED_AT_ONCE = new Error(
+  'it closes connections at once, as it does where its port is one for TLS: REDIS_URL has to begin with rediss:// then',
+);
+
+const REPLIES: readonly [RegExp, string][] = [
+  [/^WRONGPASS/, 'it refuses the user name or the password of REDIS_URL: WRONGPASS'],
+  [/^NOAUTH/, 'it asks for a password, and REDIS_URL has none: NOAUTH'],
+  [
+    /^(?:DENIED|NOAUTH)?.*protected mode/,
+    'its protected mode lets nobody in from another machine: give it a password, and REDIS_URL too',
+  ],
+  [/^READONLY/, 'it is a replica, which takes no writes; only its master can be used'],
+  [/^ERR No such master/, 'it knows no master of that name, with which REDIS_URL ends'],
+  [/^LOADING/, 'it is still loading its data: LOADING'],
+];
+
+function describeReply(message: string): string {
+  const [first = message] = message.split(/[\r\n]/);
+  return REPLIES.find(([pattern]) => pattern.test(first))?.[1] ?? first.trim();
+}
+
+const CERTIFICATE = /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_UNTRUSTED|CERT_SIGNATURE|CERT_CHAIN)/;
+
+function describeTrouble(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error ? String(error.code) : '';
+  if (CERTIFICATE.test(code)) {
+    return `its certificate is of no authority that is trusted: ${code}; NODE_EXTRA_CA_CERTS names a file with more of them`;
+  }
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
+    return `its certificate is not valid at this time: ${code}`;
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `its certificate is for another host: ${error.message}`;
+  if (/ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/.test(code)) {
+    return `it asks for a certificate of ours, and Rollcall has none: ${code}; its tls-auth-clients has to be no or optional`;
+  }
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH/.test(code) || /before secure TLS connection/.test(error.message)) {
+    return `its port does not speak TLS, which rediss:// asks for: ${code || 'no answer'}`;
+  }
+  // An attempt at several addresses of one name fails with an error without a message.
+  const parts = error instanceof AggregateError && error.message === '' ? error.errors : [error];
+  const [line = ''] = parts
+    .map((part: unknown) => (part instanceof Error ? part.message : String(part)))
+    .join(', ')
+    .split(/[\r\n]/);
+  return line === '' ? code || error.name : line;
+}
