@@ -60,6 +60,17 @@ export class DistantStore implements PresenceStore {
     return this.#link.up;
   }
 
+  whole(): boolean {
+    return this.#link.up;
+  }
+
+  reach(): Promise<boolean> {
+    return this.#link
+      .call(() => this.#store.reach())
+      .then((reached) => reached && this.#link.up)
+      .catch(() => false);
+  }
+
   load(ids: readonly UserId[]): Promise<PresenceRecord[]> {
     return this.#link.call(() => this.#store.load(ids));
   }
