@@ -176,11 +176,13 @@ export class RosterFeed implements UpdateFeed {
     const reset = this.#start === 'reset';
     const ids = reset ? [...this.#mine()] : [...this.#dirty];
     const changes: FriendView[] = [];
+    const applied = this.#source.applied();
     let newest = NEVER;
     for (const id of ids) {
       if (!this.#source.isFriend(id)) continue;
       const shown = this.#view(id);
-      newest = Math.max(newest, shown.rev);
+      // A cursor never claims what may not have reached this node yet; nor does it tell of what others do.
+      if (shown.rev <= applied) newest = Math.max(newest, shown.rev);
       changes.push({ id, view: shown });
     }
     const removed = reset ? [] : [...this.#removed];
@@ -190,9 +192,7 @@ export class RosterFeed implements UpdateFeed {
     this.#removed.clear();
     this.#toldStale = this.#source.stale();
     this.#lastFrameAt = performance.now();
-    // A cursor never claims what may not have reached this node yet.
-    const presence = Math.max(this.#position.presence, Math.min(newest, this.#source.applied()));
-    this.#position = { presence, friends: this.#source.listVersion() };
+    this.#position = { presence: Math.max(this.#position.presence, newest), friends: this.#source.listVersion() };
     return { reset, changes, removed, cursor: encodeCursor(this.#scope, this.#position), stale: this.#toldStale };
   }
 

@@ -1,5 +1,7 @@
-import { test } from 'vitest';
+import { expect, test } from 'vitest';
+import { bytesOnMemory } from '../support/model-leaks.ts';
 import { type ModelRun, playOnMemory } from '../support/model-run.ts';
+import type { Open, Slot, Story, Telling } from '../support/model-secrets.ts';
 import type { Ask, Step } from '../support/model-steps.ts';
 
 /** What a model has found, each as the shortest run that showed it. */
@@ -29,4 +31,22 @@ test('rule 4.4: a new stream waits until what its own question has found to be m
       { step: 'pass', ms: 500 },
     ],
   });
+});
+
+function slot(open: Open, ...secrets: Telling[]): Slot {
+  return { open, secrets: [secrets, []], waitMs: 20 };
+}
+
+test('rule 7.4: the cursor of a change that had been missed names no change of anybody else', async () => {
+  const beat = { ask: 'beat', device: 0, activity: 'ACTIVE', bind: false } as const;
+  const story: Story = {
+    hiding: 'invisible',
+    before: [],
+    after: [
+      slot({ open: 'watch', via: 1, only: null, coalesceMs: 0 }, { by: 'stranger', via: 0, what: beat }),
+      slot({ open: 'break', via: 1 }),
+      slot({ open: 'tell', telling: { by: 'open', via: 0, what: beat } }),
+    ],
+  };
+  expect(await bytesOnMemory(story, 0)).toEqual(await bytesOnMemory(story, 1));
 });

@@ -8,6 +8,9 @@ import type { Scene } from './model-plant.ts';
 import { type Asking, KINDS, PEOPLE } from './model-steps.ts';
 import type { Said } from './model-truth.ts';
 
+/** How long it takes to come back. */
+const RECONNECT_MS: Millis = 60;
+
 /** All who say something of themselves: people and their devices. What they are answered goes into the truth. */
 export class Asks {
   readonly #scene: Scene;
@@ -155,6 +158,8 @@ export class Asks {
   }
 
   async #roam(device: Device, via: number, leaving: 'first' | 'after' | 'never'): Promise<void> {
+    // Nearer to each other than nodes' clocks agree nobody can tell which of two connections is the later one.
+    if (device.connection) await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
     let old: Connection | null = null;
     const node = this.#scene.reachable(via);
     if (node) old = this.#connect(device, node, leaving);
