@@ -33,6 +33,33 @@ test('rule 4.4: a new stream waits until what its own question has found to be m
   });
 });
 
+test('rule 7.4: one who changes while they are being put on the list makes no frame with nothing in it', async () => {
+  const roam = (device: number) => ({ user: 4, via: 0, what: { ask: 'roam', device, leaving: 'first' } }) as const;
+  await playOnMemory({
+    ...CALM,
+    weather: { seed: 0, lagMs: 3, losing: 0, repeating: 0, apartMs: 0 },
+    steps: [
+      { step: 'open', viewer: 0, via: 0, only: null, coalesceMs: 0 },
+      { step: 'pass', ms: 500 },
+      {
+        step: 'ask',
+        all: [
+          { user: 0, via: 0, what: { ask: 'sync', friends: [4] } },
+          { user: 0, via: 0, what: { ask: 'beat', device: 0, activity: 'ACTIVE', bind: false } },
+        ],
+      },
+      {
+        step: 'ask',
+        all: [
+          roam(0),
+          roam(1),
+          { user: 0, via: 0, what: { ask: 'override', source: 'user', status: null, priority: 0, forMs: 300 } },
+        ],
+      },
+    ],
+  });
+});
+
 function slot(open: Open, ...secrets: Telling[]): Slot {
   return { open, secrets: [secrets, []], waitMs: 20 };
 }
