@@ -31,7 +31,8 @@ export class DistantStore implements PresenceStore {
     const { leases } = store;
     this.leases = {
       renew: (node, leaseMs, first) => link.call(() => leases.renew(node, leaseMs, first)),
-      lost: (leaseMs) => link.call(() => leases.lost(leaseMs)),
+      lost: () => link.call(() => leases.lost()),
+      settings: () => link.call(() => leases.settings()),
       members: (node, limit) => link.call(() => leases.members(node, limit)),
       forget: (node) => link.call(() => leases.forget(node)),
     };

@@ -21,6 +21,8 @@ export interface ModelOptions {
   readonly settings: ServiceSettings;
   /** How long until all that can end has ended and all that was lost has been found. */
   readonly restMs: Millis;
+  /** Spans are so long that nothing ends by itself. */
+  readonly endless: boolean;
 }
 
 export type Use<T> = (rollcall: RunningRollcall, node: ModelNode, tried: number) => Promise<T>;

@@ -32,7 +32,7 @@ export async function playOnMemory({ weather, awayAfterMs, nodes, friends, steps
   const time = new VirtualTime(START);
   await time.rule(async () => {
     const plant = new MemoryPlant(time, weather);
-    const world = new ModelWorld(plant, { settings: { ...SETTINGS, awayAfterMs }, restMs: REST_MS });
+    const world = new ModelWorld(plant, { settings: { ...SETTINGS, awayAfterMs }, restMs: REST_MS, endless: false });
     try {
       world.inBackground(world.start(nodes, friends));
       await world.finish();

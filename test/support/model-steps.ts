@@ -188,3 +188,13 @@ export function modelSteps({ events, time, maxLength }: StepsOptions): fc.Arbitr
   );
   return fc.array(step, { maxLength, size: 'max' });
 }
+
+/** The same step with nothing in it that ends by itself. */
+export function withoutEnds(step: Step): Step {
+  if (step.step !== 'ask') return step;
+  return { step: 'ask', all: step.all.map((one) => ({ ...one, what: withoutEnd(one.what) })) };
+}
+
+function withoutEnd(what: Ask): Ask {
+  return what.ask === 'override' || what.ask === 'custom' ? { ...what, forMs: null } : what;
+}

@@ -155,7 +155,7 @@ export class ModelTruth {
   finally(user: string, viewer: string, now: Millis, awayMs: Millis, lines: Lines): Final {
     const { sessions, overrides, custom, customExpires, invisible, hidden } = this.standing(user);
     const lasting = customExpires ? null : custom;
-    const kept = [...sessions.values()].filter(({ connection }) => connection !== null && lines.isOpen(connection));
+    const kept = [...sessions.values()].filter(({ connection }) => lines.isOpen(connection));
     const asked = topmost([...overrides.values()].filter(({ expiresAt }) => expiresAt === null));
     if (invisible || hidden.has(viewer) || asked === 'OFFLINE') return { hidden: true };
     if (kept.length === 0) return { hidden: false, statuses: ['OFFLINE'], clients: [], text: lasting };
@@ -211,7 +211,8 @@ export type Final =
     };
 
 export interface Lines {
-  isOpen(connection: string): boolean;
+  /** Whether a session that this connection keeps, if any does, still lives. */
+  isOpen(connection: string | null): boolean;
   /** The store could not be reached from its node at some time. */
   broke(connection: string): boolean;
 }

@@ -122,8 +122,9 @@ export class ModelWorld implements Scene {
     return up[via % Math.max(1, up.length)] ?? null;
   }
 
-  /** What is bound to it is kept. */
-  isOpen(id: string): boolean {
+  /** What is bound to it is kept, and where nothing ends by itself all else is, too. */
+  isOpen(id: string | null): boolean {
+    if (this.options.endless) return true;
     return this.#asks.devices.some(({ connection }) => connection?.id === id && connection.open && connection.node.up);
   }
 
