@@ -84,6 +84,11 @@ export abstract class BaseConnection implements RedisConnection {
     return this.#closing;
   }
 
+  /** Whether it has ever been ready: then what REDIS_URL says cannot be all wrong. */
+  protected get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
   protected get closing(): boolean {
     return this.#closing !== null;
   }

@@ -23,7 +23,7 @@ export interface SentinelGroupOptions {
   readonly replicas?: number;
   /** How long a server must be silent until a sentinel takes it for down, ms. */
   readonly downAfterMs?: number;
-  /** More arguments for each server. */
+  /** More arguments for each server, or for a sentinel that is started by itself. */
   readonly args?: readonly string[];
   /** More lines for the configuration of each sentinel. */
   readonly config?: readonly string[];
@@ -69,7 +69,7 @@ export async function startSentinelGroup(options: SentinelGroupOptions = {}): Pr
     const replicaof = ['--replicaof', '127.0.0.1', `${master.port}`];
     servers.push(...(await inParallel(replicas, () => startRedis({ args: [...args, ...replicaof] }))));
     await Promise.all(servers.slice(1).map((server) => group.untilReplica(server)));
-    sentinels.push(...(await inParallel(SENTINELS, () => startSentinel(master, options))));
+    sentinels.push(...(await inParallel(SENTINELS, () => startSentinel(master.port, { ...options, args: [] }))));
     await group.hurry();
     await group.untilComplete();
     return group;
@@ -79,11 +79,11 @@ export async function startSentinelGroup(options: SentinelGroupOptions = {}): Pr
   }
 }
 
-/** One sentinel that watches over `master`. */
-export function startSentinel(master: RedisServer, options: SentinelGroupOptions = {}): Promise<RedisServer> {
-  const { downAfterMs = 1_500, config = [], password } = options;
+/** One sentinel that watches over the master at `port`. */
+export function startSentinel(port: number, options: SentinelGroupOptions = {}): Promise<RedisServer> {
+  const { downAfterMs = 1_500, args = [], config = [], password } = options;
   const lines = [
-    `sentinel monitor ${NAME} 127.0.0.1 ${master.port} ${QUORUM}`,
+    `sentinel monitor ${NAME} 127.0.0.1 ${port} ${QUORUM}`,
     `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
     // Twice this is how long after a failed attempt the next one comes.
     `sentinel failover-timeout ${NAME} 4000`,
@@ -91,7 +91,7 @@ export function startSentinel(master: RedisServer, options: SentinelGroupOptions
     ...(password === undefined ? [] : [`sentinel auth-pass ${NAME} ${password}`]),
     ...config,
   ];
-  return startRedis({ config: `${lines.join('\n')}\n`, args: ['--sentinel'] });
+  return startRedis({ config: `${lines.join('\n')}\n`, args: ['--sentinel', ...args] });
 }
 
 class LocalGroup implements SentinelGroup {
