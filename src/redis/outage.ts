@@ -20,9 +20,13 @@ const NO_HANDSHAKE = new Error('its port may not speak TLS, which rediss:// asks
 
 /** What may be the matter before any connection has worked. `tls`: TLS was tried. */
 export function guessAtFirst(error: Error, tls: boolean): Error {
-  const code = 'code' in error ? error.code : null;
-  if (tls && code === 'ETIMEDOUT') return NO_HANDSHAKE;
-  return !tls && (code === 'ECONNRESET' || code === 'EPIPE') ? CLOSED_AT_ONCE : error;
+  if (tls && 'code' in error && error.code === 'ETIMEDOUT') return NO_HANDSHAKE;
+  return !tls && isHangUp(error) ? CLOSED_AT_ONCE : error;
+}
+
+/** The other side has broken the connection off, without a word. */
+export function isHangUp(error: Error): boolean {
+  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
 const REPLIES: readonly [RegExp, string][] = [

@@ -5,7 +5,7 @@ import { Backoff } from './backoff.ts';
 import { BaseConnection, hangUp } from './base-connection.ts';
 import { isReply, toRollcallError } from './failure.ts';
 import { CHECK_MS, COMMANDS, COMMON, EXAMINED, SUBSCRIPTIONS } from './options.ts';
-import { CLOSED, CLOSED_AT_ONCE, guessAtFirst } from './outage.ts';
+import { CLOSED, CLOSED_AT_ONCE, guessAtFirst, isHangUp } from './outage.ts';
 import { Requirements, UnusableRedis } from './requirements.ts';
 import { ServerCarrier } from './server-carrier.ts';
 import { Subscriber } from './subscriber.ts';
@@ -101,7 +101,9 @@ export class ServerConnection extends BaseConnection {
     const redis = new Redis({ ...COMMON, ...EXAMINED, ...options, retryStrategy: () => backoff.next() });
     redis.on('error', (error: Error) => {
       if (isReply(error) && error.command?.name === 'select') this.#refuseDatabase(error, redis);
-      else this.logOutage(this.wasReady ? error : guessAtFirst(error, options.tls !== undefined));
+      // That a connection was broken off says less than anything else that is known.
+      else if (!isHangUp(error) || !this.outageTold)
+        this.logOutage(this.wasReady ? error : guessAtFirst(error, options.tls !== undefined));
       this.#explained.add(redis);
     });
     return { redis, backoff };
