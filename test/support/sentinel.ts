@@ -16,7 +16,7 @@ const LOOK_MS = 20;
  * How often sentinels look at the servers and tell each other what they know, ms. For four times this a server that comes
  * back as a master stays one. Ten seconds and two are what they do by themselves.
  */
-const PERIOD_MS = '1000';
+const PERIOD_MS = '1500';
 
 export interface SentinelGroupOptions {
   /** Besides the master; two where it is left out. */
@@ -140,6 +140,7 @@ class LocalGroup implements SentinelGroup {
   }
 
   async detachReplicas(): Promise<void> {
+    await this.#untilSettled();
     const master = await this.master();
     const others = this.servers.filter((server) => server !== master && server.pid !== null);
     await Promise.all(others.map((server) => this.ask(server, 'REPLICAOF', 'NO', 'ONE')));
@@ -191,6 +192,17 @@ class LocalGroup implements SentinelGroup {
 
   async stop(): Promise<void> {
     await Promise.all([...this.sentinels, ...this.servers].map((server) => server.stop()));
+  }
+
+  /** Else a sentinel that has last seen a server as a master would at once make it a replica again. */
+  async #untilSettled(): Promise<void> {
+    await until('all sentinels to see replicas', async () => {
+      const answers = await Promise.all(this.sentinels.map((one) => this.ask(one, 'SENTINEL', 'REPLICAS', NAME)));
+      const replicas = answers.flatMap((answer) => (Array.isArray(answer) ? answer.map(String) : []));
+      const settled = replicas.filter((one) => one.includes(',flags,slave,') && one.includes(',role-reported,slave,'));
+      if (settled.length === this.sentinels.length * (this.servers.length - 1)) return true;
+      throw new Error(`${settled.length} of ${replicas.length} are`);
+    });
   }
 
   /** The ports of the masters that the sentinels name that answer. */
