@@ -173,6 +173,7 @@ export class RosterFeed implements UpdateFeed {
   }
 
   #frame(): RosterUpdate {
+    this.#followLineage();
     const reset = this.#start === 'reset';
     const ids = reset ? [...this.#mine()] : [...this.#dirty];
     const changes: FriendView[] = [];
@@ -186,7 +187,6 @@ export class RosterFeed implements UpdateFeed {
       changes.push({ id, view: shown });
     }
     const removed = reset ? [] : [...this.#removed];
-    this.#followLineage();
     this.#start = null;
     this.#dirty.clear();
     this.#removed.clear();
@@ -203,5 +203,8 @@ export class RosterFeed implements UpdateFeed {
     this.#lineage = lineage;
     this.#scope = cursorScope(lineage, this.#source.viewer, this.#only);
     this.#position = { ...this.#position, presence: NEVER };
+    // What was shown elsewhere is not known here, so neither is how it differs from what there is now.
+    if (this.#start === 'resume') this.#start = 'reset';
+    else if (this.resumed) for (const id of this.#mine()) this.#dirty.add(id);
   }
 }
