@@ -4,7 +4,7 @@ import type { UserId } from '../presence/record.ts';
 import type { Millis, Revision } from '../presence/time.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Head, NO_HEAD, parseHead } from './head.ts';
-import { fromText, type Partitions } from './partitions.ts';
+import { fromText } from './partitions.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import type { Script } from './script.ts';
 import { within } from './within.ts';
@@ -25,9 +25,15 @@ export interface PartitionListener<C extends Change> {
   restored(): void;
 }
 
+/** How the keys and the channel of a partition are called. */
+export interface ChannelNames {
+  key(partition: number, kind: 'head' | 'log'): string;
+  channel(partition: number): string;
+}
+
 export interface ChannelContext<C extends Change> {
   readonly connection: RedisConnection;
-  readonly partitions: Partitions;
+  readonly partitions: ChannelNames;
   readonly readLog: Script;
   /** Throws for a message that is none of ours. */
   parse(message: string): C;

@@ -1,8 +1,13 @@
 import { unavailable } from '../errors.ts';
 import type { Revision } from '../presence/time.ts';
-import { type Change, type ChannelContext, PartitionChannel, type PartitionListener } from './channel.ts';
+import {
+  type Change,
+  type ChannelContext,
+  type ChannelNames,
+  PartitionChannel,
+  type PartitionListener,
+} from './channel.ts';
 import { type Head, NO_HEAD, parseHead } from './head.ts';
-import type { Partitions } from './partitions.ts';
 import { readKeys } from './read-keys.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { Script } from './script.ts';
@@ -25,7 +30,7 @@ export class PartitionChannels<C extends Change> {
    */
   constructor(
     connection: RedisConnection,
-    partitions: Partitions,
+    partitions: ChannelNames,
     parse: (message: string) => C,
     resubscribed: () => void,
   ) {

@@ -8,6 +8,9 @@ export const META_KEY = 'rollcall:meta';
 /** Belongs to no partition: the leases of all nodes. */
 export const NODES_KEY = 'rollcall:nodes';
 
+/** What goes with each lease; in the slot of NODES_KEY. */
+export const TERMS_KEY = 'rollcall:{rollcall:nodes}:terms';
+
 /** In a cluster each master has a clock of its own: the one is followed by which nodes live and die. */
 export const CLOCK_KEY = NODES_KEY;
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from '../log.ts';
 import type { NodeId } from '../presence/record.ts';
 import type { Millis } from '../presence/time.ts';
-import type { PresenceStore } from '../store/port.ts';
+import type { LeaseTerms, PresenceStore } from '../store/port.ts';
 
 /** Each is called before anything else can happen, and again at the next renewal if it throws. */
 export interface NodeLeaseEvents {
@@ -21,7 +21,7 @@ const REMEMBERED_INCARNATIONS = 8;
 /** One lease, renewed for all connections of this node: what they keep alive costs the store nothing more. */
 export class NodeLease {
   readonly #store: Pick<PresenceStore, 'leases' | 'reach'>;
-  readonly #leaseMs: Millis;
+  readonly #terms: LeaseTerms;
   readonly #renewMs: Millis;
   readonly #log: Logger;
   readonly #events: NodeLeaseEvents;
@@ -44,13 +44,13 @@ export class NodeLease {
   /** `renewMs` is how often it is renewed. */
   constructor(
     store: Pick<PresenceStore, 'leases' | 'reach'>,
-    leaseMs: Millis,
+    terms: LeaseTerms,
     renewMs: Millis,
     log: Logger,
     events: NodeLeaseEvents,
   ) {
     this.#store = store;
-    this.#leaseMs = leaseMs;
+    this.#terms = terms;
     this.#renewMs = renewMs;
     this.#log = log;
     this.#events = events;
@@ -83,7 +83,7 @@ export class NodeLease {
    * tries at once. A node that has not had a lease yet has nothing to lose.
    */
   standing(): boolean {
-    if (!this.#held || this.#silentMs <= this.#leaseMs) return true;
+    if (!this.#held || this.#silentMs <= this.#terms.ms) return true;
     void this.#hurry();
     return false;
   }
@@ -138,7 +138,7 @@ export class NodeLease {
     this.#timer = undefined;
     this.#renewing = this.#renew().then((ok) => {
       if (this.#closed) return;
-      const wait = ok ? this.#renewMs : Math.min(this.#leaseMs / 10, 500);
+      const wait = ok ? this.#renewMs : Math.min(this.#terms.ms / 10, 500);
       this.#timer = setTimeout(() => void this.#turn(), wait).unref();
     });
     return this.#renewing;
@@ -148,13 +148,13 @@ export class NodeLease {
     let askedAt = performance.now();
     const { leases } = this.#store;
     try {
-      if (!(await leases.renew(this.node, this.#leaseMs, !this.#taken))) {
+      if (!(await leases.renew(this.node, this.#terms, !this.#taken))) {
         this.#incarnations = [...this.#incarnations, newNodeId()].slice(-REMEMBERED_INCARNATIONS);
         [this.#taken, this.#renamed] = [false, true];
         this.#log.warn({ node: this.node }, 'the node lease was lost; going on under a new one');
         // What was asked before may have been long on its way: the new lease is no older than this.
         askedAt = performance.now();
-        await leases.renew(this.node, this.#leaseMs, true);
+        await leases.renew(this.node, this.#terms, true);
       }
     } catch (error) {
       this.#log.debug({ err: error }, 'the node lease could not be renewed; trying on');

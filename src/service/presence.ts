@@ -20,7 +20,7 @@ import { Keeper } from './keeper.ts';
 import { NodeLease } from './node-lease.ts';
 import { Reaper } from './reaper.ts';
 import { Records } from './records.ts';
-import { rulesOf, type ServiceSettings } from './settings.ts';
+import { rulesOf, type ServiceSettings, textOf } from './settings.ts';
 
 const MAX_SOURCE_LENGTH = 64;
 const MAX_STATUS_TEXT = 280;
@@ -66,7 +66,7 @@ export class Presence {
     });
     const { nodeLeaseMs, heartbeatToleranceMs } = settings;
     const renewMs = Math.min(nodeLeaseMs / 3, heartbeatToleranceMs);
-    this.#lease = new NodeLease(store, nodeLeaseMs, renewMs, log, {
+    this.#lease = new NodeLease(store, { ms: nodeLeaseMs, settings: textOf(settings) }, renewMs, log, {
       renamed: () => void this.#keeper.reconcile(),
       reached: (silentMs) => this.#reached(silentMs),
     });
@@ -223,8 +223,20 @@ export class Presence {
     const replaced = this.#lineage !== null && this.#lineage !== lineage;
     this.#lineage = lineage;
     if (silentMs === null && !replaced) return;
+    if (silentMs === Number.POSITIVE_INFINITY) void this.#compareSettings();
     this.#holdAfter(silentMs ?? 0);
     void this.#keeper.reconcile();
+  }
+
+  /** Says once, at the start, where other nodes go by other settings: it works, but hardly anybody means it for long. */
+  async #compareSettings(): Promise<void> {
+    const here = textOf(this.#settings);
+    try {
+      const there = (await this.#store.leases.settings()).filter((text) => text !== here);
+      if (there.length > 0) this.#log.warn({ here, there }, 'other nodes run with other settings');
+    } catch (error) {
+      this.#log.debug({ err: error }, 'the settings of other nodes could not be read');
+    }
   }
 
   get #holdMs(): Millis {

@@ -60,7 +60,7 @@ export class Reaper {
     if (this.#reaping || !this.#mayReap()) return;
     this.#reaping = true;
     try {
-      for (const lost of await this.#store.leases.lost(this.#leaseMs)) {
+      for (const lost of await this.#store.leases.lost()) {
         // The answer may have been long on its way, and nobody been able to renew meanwhile.
         if (!this.#mayReap()) return;
         await this.#bury({ ...lost, renewedAt: Math.max(lost.renewedAt, this.#notBefore) });

@@ -19,3 +19,14 @@ export function rulesOf(settings: ServiceSettings): Rules {
     awayAfterMs: settings.awayAfterMs,
   };
 }
+
+/** Equal exactly for equal settings; for the log. */
+export function textOf(settings: ServiceSettings): string {
+  return [
+    `HEARTBEAT_INTERVAL_MS=${settings.heartbeatIntervalMs}`,
+    `HEARTBEAT_TOLERANCE_MS=${settings.heartbeatToleranceMs}`,
+    `DISCONNECT_GRACE_MS=${settings.disconnectGraceMs}`,
+    `AWAY_AFTER_MS=${settings.awayAfterMs}`,
+    `NODE_LEASE_MS=${settings.nodeLeaseMs}`,
+  ].join(' ');
+}

@@ -1,11 +1,12 @@
 import type { NodeId, UserId } from '../presence/record.ts';
 import type { Clock, Millis } from '../presence/time.ts';
-import type { LostNode, NodeLeases } from './port.ts';
+import type { LeaseTerms, LostNode, NodeLeases } from './port.ts';
 
 /** For how long a forgotten node is remembered. */
 const REMEMBER_MS: Millis = 86_400_000;
 
 interface Lease {
+  terms: LeaseTerms;
   renewedAt: Millis;
   /** Found dead; it stays so. */
   lost: boolean;
@@ -25,28 +26,35 @@ export class MemoryLeases implements NodeLeases {
     this.#mustBeOpen = mustBeOpen;
   }
 
-  async renew(node: NodeId, leaseMs: Millis, first: boolean): Promise<boolean> {
+  async renew(node: NodeId, terms: LeaseTerms, first: boolean): Promise<boolean> {
     this.#mustBeOpen();
     const now = this.#clock.now();
     const lease = this.#leases.get(node);
     if (!lease) {
-      if (first) this.#leases.set(node, { renewedAt: now, lost: false });
+      if (first) this.#leases.set(node, { terms, renewedAt: now, lost: false });
       return first;
     }
-    if (lease.lost || lease.renewedAt + leaseMs <= now) return false;
+    if (lease.lost || lease.renewedAt + lease.terms.ms <= now) return false;
+    lease.terms = terms;
     lease.renewedAt = Math.max(lease.renewedAt, now);
     return true;
   }
 
-  async lost(leaseMs: Millis): Promise<LostNode[]> {
+  async lost(): Promise<LostNode[]> {
     this.#mustBeOpen();
     const now = this.#clock.now();
     const lost: LostNode[] = [];
     for (const [node, lease] of this.#leases) {
-      lease.lost ||= lease.renewedAt + leaseMs <= now;
+      lease.lost ||= lease.renewedAt + lease.terms.ms <= now;
       if (lease.lost) lost.push({ node, renewedAt: lease.renewedAt });
     }
     return lost;
+  }
+
+  async settings(): Promise<string[]> {
+    this.#mustBeOpen();
+    const running = [...this.#leases.values()].filter(({ lost }) => !lost);
+    return [...new Set(running.map(({ terms }) => terms.settings))];
   }
 
   async members(node: NodeId, limit: number): Promise<UserId[]> {

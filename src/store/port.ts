@@ -95,15 +95,24 @@ export interface LostNode {
   readonly renewedAt: Millis;
 }
 
+export interface LeaseTerms {
+  /** How long it lasts without being renewed. */
+  readonly ms: Millis;
+  /** What the node goes by, in a text that others compare with theirs. */
+  readonly settings: string;
+}
+
 /** One lease a node incarnation stands for all connections that it holds. */
 export interface NodeLeases {
   /**
    * Takes the lease of a new incarnation (`first`) or renews it. False: it was not renewed in time or is unknown, and
    * the node must go on under a new incarnation.
    */
-  renew(node: NodeId, leaseMs: Millis, first: boolean): Promise<boolean>;
-  /** Incarnations that have not renewed for `leaseMs`. */
-  lost(leaseMs: Millis): Promise<LostNode[]>;
+  renew(node: NodeId, terms: LeaseTerms, first: boolean): Promise<boolean>;
+  /** Incarnations that have not renewed for as long as they themselves have said that their lease lasts. */
+  lost(): Promise<LostNode[]>;
+  /** The different settings of all incarnations that have not been found lost. */
+  settings(): Promise<string[]>;
   /** Users with a session bound to `node`, in pages: `limit` at most; commits that unbind them take them out. */
   members(node: NodeId, limit: number): Promise<UserId[]>;
   /** Removes an incarnation whose members have all been dealt with, or that leaves in good order. */

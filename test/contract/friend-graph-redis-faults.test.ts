@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RedisFriendGraph } from '../../src/friends/redis/graph.ts';
-import { CHANGES, listKey } from '../../src/friends/redis/layout.ts';
+import { CHANGES, HEAD, LOG, listKey } from '../../src/friends/redis/layout.ts';
 import { openRedis, type RedisConnection } from '../../src/redis/connection.ts';
 import { Script } from '../../src/redis/script.ts';
 import { quiet } from '../support/quiet.ts';
@@ -112,8 +112,8 @@ describe('the friend graph in Redis', () => {
     const befriend = (): Promise<unknown> =>
       script.run(
         connection,
-        [listKey('alice'), listKey('bob')],
-        ['PUBLISH', CHANGES, 10, 10, 'alice', 'bob', 1, 2, '00', '33', '11'],
+        [HEAD, LOG, listKey('alice'), listKey('bob')],
+        ['PUBLISH', CHANGES, 10, 10, 'epoch', 4, 'alice', 'bob', 1, 2, '00', '33', '11'],
       );
     expect(await befriend()).toEqual([[''], [0, 0]]);
     const once = await graph.list('alice');
@@ -121,13 +121,13 @@ describe('the friend graph in Redis', () => {
     expect(await graph.list('alice')).toEqual(once);
   });
 
-  it('keeps the whole graph in one slot, and no key beside the lists', async () => {
+  it('keeps the whole graph in one slot, and beside the lists only what counts their changes', async () => {
     await graph.befriend([
       ['alice', 'bob}'],
       ['{alice', 'carol'],
     ]);
     const keys = (await operator.keys('*')).sort();
-    expect(keys).toEqual(['alice', 'bob}', 'carol', '{alice'].map(listKey).sort());
+    expect(keys).toEqual([...['alice', 'bob}', 'carol', '{alice'].map(listKey), HEAD, LOG].sort());
     const clusterNode = await startRedis({ args: ['--cluster-enabled', 'yes'] });
     const client = new Redis(clusterNode.url);
     const slots = await Promise.all([...keys, CHANGES].map((key) => client.cluster('KEYSLOT', key)));

@@ -15,8 +15,8 @@ import {
   type StartStore,
 } from './presence-store-setting.ts';
 
-const LONG_MS = 60_000;
-const SHORT_MS = 30;
+const LONG = { ms: 60_000, settings: 'long' };
+const SHORT = { ms: 30, settings: 'short' };
 /** A node's clock is an estimate of the store's: as good as a round trip, which a busy machine may make a long one. */
 const CLOCK_ERROR_MS = 500;
 
@@ -26,58 +26,83 @@ export function leaseContract(start: StartStore): void {
   describe('leases of nodes', () => {
     test('rule 2.9: a new incarnation takes its lease; one that is unknown must not renew', async () => {
       const { here, there } = shared();
-      expect(await here.leases.renew('n1', LONG_MS, false)).toBe(false);
-      expect(await here.leases.renew('n1', LONG_MS, true)).toBe(true);
-      expect(await here.leases.renew('n1', LONG_MS, false)).toBe(true);
-      expect(await there.leases.renew('n1', LONG_MS, false)).toBe(true);
-      expect(await there.leases.lost(LONG_MS)).toEqual([]);
+      expect(await here.leases.renew('n1', LONG, false)).toBe(false);
+      expect(await here.leases.renew('n1', LONG, true)).toBe(true);
+      expect(await here.leases.renew('n1', LONG, false)).toBe(true);
+      expect(await there.leases.renew('n1', LONG, false)).toBe(true);
+      expect(await there.leases.lost()).toEqual([]);
     });
 
     test('rule 2.6: a node that does not renew is lost, with the time of its last renewal', async () => {
       const { here, there } = shared();
       const before = here.clock.now();
-      await here.leases.renew('n1', LONG_MS, true);
+      await here.leases.renew('n1', SHORT, true);
       const after = here.clock.now();
-      const [first] = await lostSoon(there, SHORT_MS, 1);
+      const [first] = await lostSoon(there, 1);
       expect(first?.node).toBe('n1');
       expect(first?.renewedAt).toBeGreaterThan(before - CLOCK_ERROR_MS);
       expect(first?.renewedAt).toBeLessThan(after + CLOCK_ERROR_MS);
-      expect(await here.leases.lost(SHORT_MS)).toEqual([first]);
+      expect(await here.leases.lost()).toEqual([first]);
     });
 
     test('rule 2.9: who was found lost stays lost, even where the lease would still last', async () => {
       const { here, there } = shared();
-      await here.leases.renew('n1', LONG_MS, true);
-      const lost = await lostSoon(there, SHORT_MS, 1);
-      expect(await here.leases.renew('n1', LONG_MS, false)).toBe(false);
-      expect(await here.leases.renew('n1', LONG_MS, true)).toBe(false);
-      expect(await here.leases.lost(LONG_MS)).toEqual(lost);
-      expect(await here.leases.renew('n2', LONG_MS, true)).toBe(true);
+      await here.leases.renew('n1', SHORT, true);
+      const lost = await lostSoon(there, 1);
+      expect(await here.leases.renew('n1', LONG, false)).toBe(false);
+      expect(await here.leases.renew('n1', LONG, true)).toBe(false);
+      expect(await here.leases.lost()).toEqual(lost);
+      expect(await here.leases.renew('n2', LONG, true)).toBe(true);
     });
 
     test('rule 2.9: a lease that has run out is not renewed, whether or not somebody has noticed', async () => {
       const { here } = shared();
-      await here.leases.renew('n1', SHORT_MS, true);
-      const runOut = here.clock.now() + SHORT_MS;
+      await here.leases.renew('n1', SHORT, true);
+      const runOut = here.clock.now() + SHORT.ms;
       await eventually(
         async () => here.clock.now(),
         (now) => now > runOut + CLOCK_ERROR_MS,
       );
-      expect(await here.leases.renew('n1', SHORT_MS, false)).toBe(false);
+      expect(await here.leases.renew('n1', LONG, false)).toBe(false);
     });
 
     test('renewing keeps a node from being lost', async () => {
       const { here, there } = shared();
-      await here.leases.renew('quiet', LONG_MS, true);
-      await here.leases.renew('busy', LONG_MS, true);
+      await here.leases.renew('quiet', { ...SHORT, ms: 1_000 }, true);
+      await here.leases.renew('busy', { ...SHORT, ms: 1_000 }, true);
       const lost = await eventually(
         async () => {
-          await here.leases.renew('busy', LONG_MS, false);
-          return there.leases.lost(1_000);
+          await here.leases.renew('busy', { ...SHORT, ms: 1_000 }, false);
+          return there.leases.lost();
         },
         (nodes) => nodes.length > 0,
       );
       expect(lost.map(({ node }) => node)).toEqual(['quiet']);
+    });
+
+    test('rule 2.12: each node is judged by the lease that it has told itself', async () => {
+      const { here, there } = shared();
+      await here.leases.renew('patient', LONG, true);
+      await here.leases.renew('hasty', SHORT, true);
+      expect((await lostSoon(there, 1)).map(({ node }) => node)).toEqual(['hasty']);
+      expect(await here.leases.renew('patient', LONG, false)).toBe(true);
+      // Nor does it help to ask for more when it is too late.
+      expect(await here.leases.renew('hasty', LONG, false)).toBe(false);
+      expect((await there.leases.lost()).map(({ node }) => node)).toEqual(['hasty']);
+    });
+
+    test('rule 2.12: nodes can tell by which settings others run', async () => {
+      const { here, there } = shared();
+      expect(await there.leases.settings()).toEqual([]);
+      await here.leases.renew('n1', LONG, true);
+      await here.leases.renew('n2', LONG, true);
+      expect(await there.leases.settings()).toEqual(['long']);
+      await there.leases.renew('n3', { ...LONG, settings: 'others, with spaces' }, true);
+      expect((await here.leases.settings()).sort()).toEqual(['long', 'others, with spaces']);
+      await there.leases.forget('n3');
+      await here.leases.renew('n4', SHORT, true);
+      await lostSoon(there, 1);
+      expect(await here.leases.settings()).toEqual(['long']);
     });
 
     test('members are the users with a session bound to the node, from commits that bind to those that unbind', async () => {
@@ -115,13 +140,13 @@ export function leaseContract(start: StartStore): void {
 
     test('a node that is forgotten is lost no more, and nobody can be bound to it again', async () => {
       const { here, there } = shared();
-      await here.leases.renew('n1', LONG_MS, true);
+      await here.leases.renew('n1', SHORT, true);
       const bound = await commit(here, 'a', { over: boundTo('n1') });
-      await lostSoon(there, SHORT_MS, 1);
+      await lostSoon(there, 1);
       await commit(there, 'a', { over: { sessions: [] } });
       await there.leases.forget('n1');
-      expect(await here.leases.lost(SHORT_MS)).toEqual([]);
-      expect(await here.leases.renew('n1', LONG_MS, false)).toBe(false);
+      expect(await here.leases.lost()).toEqual([]);
+      expect(await here.leases.renew('n1', LONG, false)).toBe(false);
 
       const heard = new Heard();
       await here.listen(here.partitionOf('b'), heard);
@@ -138,40 +163,40 @@ export function leaseContract(start: StartStore): void {
 
     test('a node to which somebody is bound is not forgotten', async () => {
       const { here, there } = shared();
-      await here.leases.renew('n1', LONG_MS, true);
+      await here.leases.renew('n1', SHORT, true);
       await commit(here, 'a', { over: boundTo('n1') });
       await there.leases.forget('n1');
       expect(await members(there, 'n1')).toEqual(['a']);
       const [other = ''] = neighbours(here, 2, here.partitionOf('a')).filter((user) => user !== 'a');
       await commit(here, other, { over: boundTo('n1') });
       await commit(here, other, { over: { sessions: [] } });
-      expect((await lostSoon(there, SHORT_MS, 1)).map(({ node }) => node)).toEqual(['n1']);
+      expect((await lostSoon(there, 1)).map(({ node }) => node)).toEqual(['n1']);
       await there.leases.forget('n1');
-      expect(await there.leases.lost(SHORT_MS)).toHaveLength(1);
+      expect(await there.leases.lost()).toHaveLength(1);
     });
 
     test('a node that leaves in good order is never lost', async () => {
       const { here, there } = shared();
-      await here.leases.renew('n1', LONG_MS, true);
-      await here.leases.renew('n2', LONG_MS, true);
+      await here.leases.renew('n1', LONG, true);
+      await here.leases.renew('n2', SHORT, true);
       await here.leases.forget('n1');
-      expect((await lostSoon(there, SHORT_MS, 1)).map(({ node }) => node)).toEqual(['n2']);
+      expect((await lostSoon(there, 1)).map(({ node }) => node)).toEqual(['n2']);
     });
 
     test('nodes and users may have whatever names they have', async () => {
       const { here, there } = shared();
       for (const hostile of HOSTILE_IDS) {
-        expect(await here.leases.renew(hostile, LONG_MS, true)).toBe(true);
+        expect(await here.leases.renew(hostile, SHORT, true)).toBe(true);
         await commit(here, hostile, { over: boundTo(hostile) });
       }
-      const lost = await lostSoon(there, SHORT_MS, HOSTILE_IDS.length);
+      const lost = await lostSoon(there, HOSTILE_IDS.length);
       expect(lost.map(({ node }) => node).sort()).toEqual(HOSTILE_IDS.toSorted());
       for (const hostile of HOSTILE_IDS) {
         expect(await members(there, hostile)).toEqual([hostile]);
         await commit(there, hostile, { over: { sessions: [] } });
         await there.leases.forget(hostile);
       }
-      expect(await there.leases.lost(SHORT_MS)).toEqual([]);
+      expect(await there.leases.lost()).toEqual([]);
     });
   });
 
@@ -189,8 +214,8 @@ export function leaseContract(start: StartStore): void {
         () => here.due(1, 1),
         () => here.listen(0, heard),
         () => here.caughtUp(),
-        () => here.leases.renew('n', 1, true),
-        () => here.leases.lost(1),
+        () => here.leases.renew('n', LONG, true),
+        () => here.leases.lost(),
         () => here.leases.members('n', 1),
         () => here.leases.forget('n'),
         () =>
@@ -219,9 +244,9 @@ async function members(store: PresenceStore, node: string): Promise<string[]> {
   return (await store.leases.members(node, 100)).toSorted();
 }
 
-function lostSoon(store: PresenceStore, leaseMs: number, count: number): ReturnType<PresenceStore['leases']['lost']> {
+function lostSoon(store: PresenceStore, count: number): ReturnType<PresenceStore['leases']['lost']> {
   return eventually(
-    () => store.leases.lost(leaseMs),
+    () => store.leases.lost(),
     (nodes) => nodes.length >= count,
   );
 }

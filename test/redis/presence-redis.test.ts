@@ -24,7 +24,9 @@ describe('the start', () => {
     expect(() => store.lineage()).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
     expect(() => store.clock.now()).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
     await expect(store.load(['a'])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await expect(store.leases.renew('n', 1_000, true)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(store.leases.renew('n', { ms: 1_000, settings: '' }, true)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
     await eventually(
       async () => lines,
       (all) => all.length > 0,
@@ -74,7 +76,7 @@ describe('scripts and keys', () => {
       await operator.script('FLUSH');
       expect(await store.due(2, 100)).toHaveLength(10);
       await operator.script('FLUSH');
-      expect(await store.leases.renew(`n${round}`, 60_000, true)).toBe(true);
+      expect(await store.leases.renew(`n${round}`, { ms: 60_000, settings: '' }, true)).toBe(true);
     }
   });
 
@@ -112,20 +114,20 @@ describe('scripts and keys', () => {
     const server = await setting().server();
     const { store } = await setting().node(server.url);
     const operator = setting().operator(server.url);
-    await store.leases.renew('n1', 60_000, true);
+    await store.leases.renew('n1', { ms: 20, settings: '' }, true);
     const [user = '', other = ''] = neighbours(store, 2, 5);
     await commit(store, user, { over: boundTo('n1') });
     await commit(store, other, { over: boundTo('n1') });
     await operator.del(`rollcall:{p5}:record:${user}`);
     await eventually(
-      () => store.leases.lost(20),
+      () => store.leases.lost(),
       (nodes) => nodes.length === 1,
     );
     await store.leases.forget('n1');
     expect(await store.leases.members('n1', 10)).toEqual([other]);
     await commit(store, other, { over: { sessions: [] } });
     await store.leases.forget('n1');
-    expect(await store.leases.lost(20)).toEqual([]);
+    expect(await store.leases.lost()).toEqual([]);
   });
 });
 
@@ -252,7 +254,7 @@ describe('rule 10.2: what Redis refuses for now is UNAVAILABLE', () => {
     const { store } = await setting().node(server.url);
     await commit(store, 'a');
     await server.kill('SIGSTOP');
-    const calls = [store.load(['a']), store.due(1, 1), store.caughtUp(), store.leases.lost(1_000)];
+    const calls = [store.load(['a']), store.due(1, 1), store.caughtUp(), store.leases.lost()];
     for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await server.kill('SIGCONT');
     await eventually(

@@ -50,6 +50,11 @@ export class Setting {
     return redis;
   }
 
+  /** Closed with the rest, before what was opened earlier. */
+  closing(close: () => Promise<unknown>): void {
+    this.#closing.push(close);
+  }
+
   async close(): Promise<void> {
     for (const close of this.#closing.splice(0).reverse()) await close();
   }

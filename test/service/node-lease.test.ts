@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { unavailable } from '../../src/errors.ts';
 import type { NodeId } from '../../src/presence/record.ts';
 import { NodeLease } from '../../src/service/node-lease.ts';
-import type { NodeLeases } from '../../src/store/port.ts';
+import type { LeaseTerms, NodeLeases } from '../../src/store/port.ts';
 import { eventually } from '../contract/presence-store-setting.ts';
 import { quiet } from '../support/quiet.ts';
 
-const LEASE_MS = 60_000;
+const TERMS = { ms: 60_000, settings: '' };
 const RENEW_MS = 20;
 
 /** Leases that a test takes away. */
@@ -20,7 +20,7 @@ class UnsteadyLeases implements NodeLeases {
     this.#known = null;
   }
 
-  async renew(node: NodeId, _leaseMs: number, first: boolean): Promise<boolean> {
+  async renew(node: NodeId, _terms: LeaseTerms, first: boolean): Promise<boolean> {
     if (!first) return node === this.#known;
     if (this.refusals-- > 0) throw unavailable('The line is broken.');
     this.#known = node;
@@ -29,6 +29,10 @@ class UnsteadyLeases implements NodeLeases {
   }
 
   async lost() {
+    return [];
+  }
+
+  async settings() {
     return [];
   }
 
@@ -55,7 +59,7 @@ describe('the lease of a node', () => {
     const mayFail = (event: 'renamed' | 'reached'): void => {
       if (faults[event]-- > 0) throw new Error('a fault of ours');
     };
-    lease = new NodeLease({ leases, reach: async () => true }, LEASE_MS, RENEW_MS, quiet, {
+    lease = new NodeLease({ leases, reach: async () => true }, TERMS, RENEW_MS, quiet, {
       renamed: () => {
         renamed += 1;
         mayFail('renamed');

@@ -54,7 +54,7 @@ describe('dead nodes', () => {
 
   /** A node that took its lease, bound these users, and is gone. */
   async function leaveDead(name: string, users: readonly UserId[]): Promise<void> {
-    await store.leases.renew(name, SETTINGS.nodeLeaseMs, true);
+    await store.leases.renew(name, { ms: SETTINGS.nodeLeaseMs, settings: '' }, true);
     for (const userId of users) await commit(store, userId, { over: boundTo(name) });
   }
 

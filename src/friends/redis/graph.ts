@@ -1,27 +1,44 @@
 import { unavailable } from '../../errors.ts';
 import type { UserId } from '../../presence/record.ts';
+import type { Millis } from '../../presence/time.ts';
+import { PartitionChannels } from '../../redis/channels.ts';
 import type { RedisConnection } from '../../redis/redis-connection.ts';
-import type { Unsubscribe } from '../../redis/subscriber.ts';
 import { isChange, isUserId, mustBePair, wishesOfPairs, wishesOfSync } from '../change.ts';
 import { Listeners } from '../listeners.ts';
 import type { FriendGraph, FriendList, SyncResult } from '../port.ts';
 import type { Pair, Relate, Relation } from '../relation.ts';
-import { CHANGES, decodeList, listKey, relationOf } from './layout.ts';
+import { CHANGES, decodeList, HEAD, type ListsChange, LOG, listKey, parseListsChange, relationOf } from './layout.ts';
 import { PairWriter } from './pair-writer.ts';
+
+export interface RedisFriendGraphOptions {
+  /** How often it is made sure that no change of a list was lost unnoticed, ms. */
+  readonly auditMs?: Millis;
+}
+
+const AUDIT_MS: Millis = 10_000;
+/** All lists are one partition, as far as their changes go. */
+const ALL = 0;
+const NAMES = { key: (_: number, kind: 'head' | 'log') => (kind === 'head' ? HEAD : LOG), channel: () => CHANGES };
 
 /** The friend graph of the Redis engine; see `layout.ts` for where it lies, `PairWriter` for how changes are made. */
 export class RedisFriendGraph implements FriendGraph {
   readonly #connection: RedisConnection;
   readonly #writer: PairWriter;
   readonly #listeners = new Listeners();
+  readonly #channels: PartitionChannels<ListsChange>;
+  readonly #stopEvents: readonly (() => void)[];
+  readonly #audit: NodeJS.Timeout;
   /** One for all listeners of this process, from the first one on until `close`. */
-  #subscription: Promise<Unsubscribe> | null = null;
+  #subscription: Promise<unknown> | null = null;
   #closed = false;
 
   /** The connection is left open by `close`. */
-  constructor(connection: RedisConnection) {
+  constructor(connection: RedisConnection, options: RedisFriendGraphOptions = {}) {
     this.#connection = connection;
     this.#writer = new PairWriter(connection);
+    this.#channels = new PartitionChannels(connection, NAMES, parseListsChange, () => this.#recover());
+    this.#stopEvents = [connection.onReady(() => this.#recover()), connection.onLost(() => this.#channels.lose())];
+    this.#audit = setInterval(() => void this.#auditNow(), options.auditMs ?? AUDIT_MS).unref();
   }
 
   async list(userId: UserId): Promise<FriendList> {
@@ -77,20 +94,25 @@ export class RedisFriendGraph implements FriendGraph {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#audit);
+    for (const stop of this.#stopEvents) stop();
     this.#listeners.clear();
-    const subscription = this.#subscription;
-    this.#subscription = null;
-    const unsubscribe = await subscription?.catch(() => null);
-    await unsubscribe?.();
+    await this.#channels.close();
   }
 
-  async #subscribe(): Promise<Unsubscribe> {
+  async #subscribe(): Promise<void> {
     try {
-      return await this.#connection.subscriber.subscribe(CHANGES, {
-        message: (text) => this.#told(text),
-        // There is nothing to do until there is something to read.
+      await this.#channels.listen(ALL, {
+        changed: ({ ids }) => {
+          for (const id of ids) this.#listeners.tell(id);
+        },
+        missed: (ids) => {
+          if (ids === null) this.#listeners.tellAll();
+          else for (const id of ids) this.#listeners.tell(id);
+        },
+        // There is nothing to do until there is something to read, and then what was missed is told.
         lost: () => {},
-        resubscribed: () => this.#listeners.tellAll(),
+        restored: () => {},
       });
     } catch (error) {
       // The next listener tries again.
@@ -99,10 +121,19 @@ export class RedisFriendGraph implements FriendGraph {
     }
   }
 
-  #told(text: string): void {
-    const names: unknown = JSON.parse(text);
-    if (!Array.isArray(names)) return;
-    for (const name of names) this.#listeners.tell(String(name));
+  /** Whatever has answered before may have lost what it had told: every list is read again. */
+  #recover(): void {
+    if (this.#connection.ready) this.#channels.recover(() => true);
+  }
+
+  /** Notices a last message that was lost and to which no other will follow. Never rejects. */
+  async #auditNow(): Promise<void> {
+    if (this.#subscription === null || !this.#connection.ready) return;
+    try {
+      await this.#channels.caughtUp();
+    } catch (error) {
+      this.#connection.log.debug({ err: error }, 'the audit of the friend lists was cut short; it comes again');
+    }
   }
 
   #mustBeOpen(): void {

@@ -1,5 +1,5 @@
 import type { UserId } from '../../presence/record.ts';
-import { NEVER } from '../../presence/time.ts';
+import { NEVER, type Revision } from '../../presence/time.ts';
 import type { FriendEntry, FriendList } from '../port.ts';
 import type { Pair, Relation } from '../relation.ts';
 
@@ -17,8 +17,32 @@ import type { Pair, Relation } from '../relation.ts';
  */
 const GRAPH = 'rollcall:{friends}';
 
-/** Carries the ids of those whose lists have changed, as a JSON array. */
+/** Carries whose lists have changed. */
 export const CHANGES = `${GRAPH}:changes`;
+
+/** Counts what is published on it, as the head of a partition does: `revision seq epoch floor deadline`. */
+export const HEAD = `${GRAPH}:head`;
+
+/** Whose lists changed last, by the count of the change. */
+export const LOG = `${GRAPH}:log`;
+
+/** A published change: the lists of `ids` are other ones than before. */
+export interface ListsChange {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly rev: Revision;
+  readonly ids: readonly UserId[];
+}
+
+/** Throws SyntaxError for anything else. */
+export function parseListsChange(message: string): ListsChange {
+  const value: unknown = JSON.parse(message);
+  const { epoch, seq, rev, ids } = (value ?? {}) as Partial<Record<keyof ListsChange, unknown>>;
+  if (typeof epoch !== 'string' || typeof seq !== 'number' || typeof rev !== 'number' || !Array.isArray(ids)) {
+    throw new SyntaxError('A change of friend lists has an epoch, a sequence, a revision and ids.');
+  }
+  return { epoch, seq, rev, ids: ids.map(String) };
+}
 
 export function listKey(userId: UserId): string {
   return `${GRAPH}:list:${userId}`;

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { unavailable } from '../../errors.ts';
 import type { UserId } from '../../presence/record.ts';
 import type { RedisConnection } from '../../redis/redis-connection.ts';
@@ -5,10 +6,12 @@ import { Script } from '../../redis/script.ts';
 import { demands, isChange, listFull, mustFit, type PlannedChange, plan, type Wish } from '../change.ts';
 import { MAX_FRIENDS, MIN_TOMBSTONES } from '../port.ts';
 import type { Pair } from '../relation.ts';
-import { CHANGES, decodePair, encodePair, listKey } from './layout.ts';
+import { CHANGES, decodePair, encodePair, HEAD, LOG, listKey } from './layout.ts';
 
 /** How many pairs one run of the script deals with: a few milliseconds, for which all else in Redis has to wait. */
 const CHUNK = 200;
+/** How many users the log of changed lists holds at least, once it has had so many. */
+const LOG_SIZE = 4_096;
 /** Whoever fails has seen somebody else get through, so it takes more than this many at once to fail for good. */
 const MAX_ATTEMPTS = 100;
 
@@ -33,6 +36,8 @@ const UNRELATED: Pair = { mine: 'none', theirs: 'none' };
  */
 export class PairWriter {
   readonly #connection: RedisConnection;
+  /** Begins the history of changes, should this process make the first one. */
+  readonly #epoch = randomBytes(9).toString('base64url');
   readonly #script = new Script(new URL('./lua/relate-n.lua', import.meta.url));
 
   constructor(connection: RedisConnection) {
@@ -92,12 +97,14 @@ export class PairWriter {
       needsRoom ? `${Number(needsRoom.mine)}${Number(needsRoom.theirs)}` : '',
     ]);
     const owners = [...numbers.keys()];
-    const keys = owners.map(listKey);
+    const keys = [HEAD, LOG, ...owners.map(listKey)];
     const answer = await this.#script.run(this.#connection, keys, [
       this.#connection.sharded ? 'SPUBLISH' : 'PUBLISH',
       CHANGES,
       MAX_FRIENDS,
       MIN_TOMBSTONES,
+      this.#epoch,
+      LOG_SIZE,
       ...owners,
       ...args,
     ]);

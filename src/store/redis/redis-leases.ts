@@ -1,12 +1,13 @@
 import type { NodeId, UserId } from '../../presence/record.ts';
-import type { Millis } from '../../presence/time.ts';
-import { fromText, NODES_KEY, type Partitions, toText } from '../../redis/partitions.ts';
+import { fromText, NODES_KEY, type Partitions, TERMS_KEY, toText } from '../../redis/partitions.ts';
 import type { RedisConnection } from '../../redis/redis-connection.ts';
 import { Script } from '../../redis/script.ts';
-import type { LostNode, NodeLeases } from '../port.ts';
+import type { LeaseTerms, LostNode, NodeLeases } from '../port.ts';
 
 /** For how long a commit of a forgotten node is refused: longer than a machine may sleep with a commit on its way. */
 const REMEMBER_SECONDS = 86_400;
+
+const KEYS = [NODES_KEY, TERMS_KEY];
 
 /**
  * The leases of nodes, all in one sorted set, and in each partition who is bound to which node. A node that was found
@@ -16,8 +17,8 @@ export class RedisLeases implements NodeLeases {
   readonly #connection: RedisConnection;
   readonly #partitions: Partitions;
   readonly #mustBeReady: () => void;
-  readonly #renew = new Script(new URL('./lua/renew-1.lua', import.meta.url));
-  readonly #lost = new Script(new URL('./lua/lost-1.lua', import.meta.url));
+  readonly #renew = new Script(new URL('./lua/renew-2.lua', import.meta.url));
+  readonly #lost = new Script(new URL('./lua/lost-2.lua', import.meta.url));
   readonly #forget = new Script(new URL('./lua/forget-2.lua', import.meta.url));
 
   /** `mustBeReady` throws UNAVAILABLE while the store cannot be used. */
@@ -27,20 +28,29 @@ export class RedisLeases implements NodeLeases {
     this.#mustBeReady = mustBeReady;
   }
 
-  async renew(node: NodeId, leaseMs: Millis, first: boolean): Promise<boolean> {
+  async renew(node: NodeId, { ms, settings }: LeaseTerms, first: boolean): Promise<boolean> {
     this.#mustBeReady();
-    return (await this.#renew.run(this.#connection, [NODES_KEY], [toText(node), leaseMs, first ? 1 : 0])) === 1;
+    const args = [toText(node), Math.ceil(ms), first ? 1 : 0, settings];
+    return (await this.#renew.run(this.#connection, KEYS, args)) === 1;
   }
 
-  async lost(leaseMs: Millis): Promise<LostNode[]> {
+  async lost(): Promise<LostNode[]> {
     this.#mustBeReady();
     // The script's own header says so.
-    const reply = (await this.#lost.run(this.#connection, [NODES_KEY], [leaseMs])) as string[];
+    const reply = (await this.#lost.run(this.#connection, KEYS, [])) as string[];
     const lost: LostNode[] = [];
     for (let index = 0; index + 1 < reply.length; index += 2) {
       lost.push({ node: fromText(reply[index] ?? ''), renewedAt: Number(reply[index + 1]) });
     }
     return lost;
+  }
+
+  async settings(): Promise<string[]> {
+    this.#mustBeReady();
+    const nodes = await this.#connection.call(NODES_KEY, (redis) => redis.zrangebyscore(NODES_KEY, '(0', '+inf'));
+    if (nodes.length === 0) return [];
+    const terms = await this.#connection.call(TERMS_KEY, (redis) => redis.hmget(TERMS_KEY, ...nodes));
+    return [...new Set(terms.flatMap((text) => (text === null ? [] : [text.slice(text.indexOf(' ') + 1)])))];
   }
 
   /** Not always the same ones: several nodes that deal with one dead node shall not all begin with the same users. */

@@ -1,11 +1,13 @@
 -- Changes pairs of people, each only if it still is what the caller knows, and all of them only if every list has room.
 -- Knows nothing of consent: what a change means was decided before.
 --
--- KEYS    the lists of all who are named, in the order of their ids below
+-- KEYS    1 head, as that of a partition of presence; 2 log of whose lists have changed, by the count of the change
+--         then the lists of all who are named, in the order of their ids below
 -- ARGV    1 the command to publish with
 --         2 the channel of changes
 --         3 how many lines a list may hold, tombstones not counted
 --         4 how many tombstones a list keeps at least
+--         5 an epoch, in case there is none; 6 how many users the log holds at least
 --         then one for each key: whose list it is
 --         then five for each change, no two of them about one pair:
 --           the numbers (from 1) of the two lists i and j
@@ -15,24 +17,33 @@
 -- Answer  a number n: list n is full, nothing has changed
 --         else a string for each change: empty where it is made, or the two digits that stand there instead;
 --         and, as a second array, how many lines each list held before
--- Event   on the channel, as a JSON array, whose lists have changed
+-- Event   on the channel, {"epoch", "seq", "rev", "ids"} as JSON: whose lists have changed
 --
 -- Run once more, its changes find themselves made and nothing happens.
 
 local publish, channel, most, least = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local owners, firstChange = 4, 5 + #KEYS
+local HEAD, LOG = KEYS[1], KEYS[2]
+local newEpoch, logSize = ARGV[5], tonumber(ARGV[6])
+local LISTS = #KEYS - 2
+local owners, firstChange = 6, 7 + LISTS
 local NONE = '0'
+-- The number in the head for "no deadline": friend lists have none.
+local NO_DEADLINE = '9007199254740991'
+
+local function listKey(n)
+  return KEYS[2 + n]
+end
 
 local function code(line)
   return line and string.sub(line, -1) or NONE
 end
 
 local lists, held = {}, {}
-for n = 1, #KEYS do
-  local head = redis.call('HGET', KEYS[n], '')
+for n = 1, LISTS do
+  local head = redis.call('HGET', listKey(n), '')
   local version, floor, tombstones = string.match(head or '0 0 0', '^(%d+) (%d+) (%d+)$')
   lists[n] = { version = tonumber(version), floor = floor, tombstones = tonumber(tombstones), needed = 0, freed = 0 }
-  held[n] = redis.call('HLEN', KEYS[n]) - lists[n].tombstones - (head and 1 or 0)
+  held[n] = redis.call('HLEN', listKey(n)) - lists[n].tombstones - (head and 1 or 0)
 end
 
 local sides, answers = {}, {}
@@ -53,8 +64,8 @@ end
 for at = firstChange, #ARGV, 5 do
   local i, j = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local before, after, room = ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  local mine = redis.call('HGET', KEYS[i], ARGV[owners + j])
-  local theirs = redis.call('HGET', KEYS[j], ARGV[owners + i])
+  local mine = redis.call('HGET', listKey(i), ARGV[owners + j])
+  local theirs = redis.call('HGET', listKey(j), ARGV[owners + i])
   local standing = code(mine) .. code(theirs)
   if standing == before then
     plan(i, j, mine, string.sub(after, 1, 1), string.sub(room, 1, 1))
@@ -87,13 +98,13 @@ for _, side in ipairs(sides) do
   elseif side.line and code(side.line) == NONE then
     list.tombstones = list.tombstones - 1
   end
-  redis.call('HSET', KEYS[side.n], side.id, string.format('%.0f', list.version) .. side.after)
+  redis.call('HSET', listKey(side.n), side.id, string.format('%.0f', list.version) .. side.after)
 end
 
 -- The oldest tombstones go once there are twice as many as must be kept: seldom, because it reads the whole list.
 local function prune(n, list)
   local tombstones = {}
-  local lines = redis.call('HGETALL', KEYS[n])
+  local lines = redis.call('HGETALL', listKey(n))
   for at = 1, #lines, 2 do
     if lines[at] ~= '' and code(lines[at + 1]) == NONE then
       local version = string.sub(lines[at + 1], 1, -2)
@@ -104,7 +115,7 @@ local function prune(n, list)
     return a.order < b.order
   end)
   for at = 1, #tombstones - least do
-    redis.call('HDEL', KEYS[n], tombstones[at].id)
+    redis.call('HDEL', listKey(n), tombstones[at].id)
     list.floor = tombstones[at].version
   end
   list.tombstones = least
@@ -116,10 +127,28 @@ for _, n in ipairs(touched) do
   if list.tombstones > 2 * least then
     prune(n, list)
   end
-  redis.call('HSET', KEYS[n], '', string.format('%.0f %s %d', list.version, list.floor, list.tombstones))
+  redis.call('HSET', listKey(n), '', string.format('%.0f %s %d', list.version, list.floor, list.tombstones))
   table.insert(names, ARGV[owners + n])
 end
 if #names > 0 then
-  redis.call(publish, channel, cjson.encode(names))
+  local lastRev, seq, epoch, floor = '0', '0', newEpoch, '0'
+  local head = redis.call('GET', HEAD)
+  if head then
+    lastRev, seq, epoch, floor = string.match(head, '^(%d+) (%d+) (%S+) (%d+) ')
+  end
+  local rev = string.format('%.0f', math.max(now, lastRev + 1))
+  seq = string.format('%.0f', seq + 1)
+  for _, id in ipairs(names) do
+    -- As toText has it: what begins like this is read as JSON.
+    redis.call('ZADD', LOG, seq, string.byte(id) == 0 and '\0' .. cjson.encode(id) or id)
+  end
+  local size = redis.call('ZCARD', LOG)
+  if size > logSize + logSize / 16 then
+    local dropped = redis.call('ZPOPMIN', LOG, size - logSize)
+    floor = dropped[#dropped]
+  end
+  redis.call('SET', HEAD, rev .. ' ' .. seq .. ' ' .. epoch .. ' ' .. floor .. ' ' .. NO_DEADLINE)
+  redis.call(publish, channel,
+    '{"epoch":"' .. epoch .. '","seq":' .. seq .. ',"rev":' .. rev .. ',"ids":' .. cjson.encode(names) .. '}')
 end
 return { answers, held }
