@@ -5,7 +5,7 @@ import type { Stage } from '../support/stage.ts';
 import type { Measures } from './measures.ts';
 import { oneOf } from './random.ts';
 
-/** An audit of every node has passed by then: rule 5.3. */
+/** An audit of every node has passed by then, where nothing else has told it: rule 5.3. */
 const AUDIT_MS = 12_000;
 
 export interface Scene {
@@ -52,7 +52,7 @@ export async function quietly({ bustle }: Scene, act: () => Promise<void>): Prom
   bustle.goOn();
 }
 
-/** Resolves when the nodes have found out that the store has forgotten all: no event tells them, only their audit. */
+/** Resolves when the nodes have found out that the store has forgotten all, of which no event tells them. */
 export async function untilForgotten({ stage, measures }: Scene): Promise<void> {
   const from = Date.now();
   const found = await Promise.all(
@@ -61,5 +61,5 @@ export async function untilForgotten({ stage, measures }: Scene): Promise<void> 
       observer.until('an empty roster', () => observer.roster.size === 0, AUDIT_MS + 1_000),
     ),
   );
-  measures.add('audit', Math.max(...found) - from);
+  measures.add('a flush is noticed', Math.max(...found) - from);
 }

@@ -4,9 +4,12 @@ import { sleep } from '../support/stage.ts';
 import { between, oneOf } from './random.ts';
 import { befriendEverybody, type Engine, type Failures, quietly, type Scene, untilForgotten } from './scene.ts';
 
+/** No busy machine makes a master as silent as that, so that only what is injected leads to a failover. */
+const DOWN_AFTER_MS = 5_000;
+
 /** A master with two replicas, and three sentinels who choose another master when it is silent. */
 export async function startSentinels(): Promise<Engine> {
-  const group = await startSentinelGroup();
+  const group = await startSentinelGroup({ downAfterMs: DOWN_AFTER_MS });
   return { url: group.url, failures: failuresOf(group), stop: () => group.stop() };
 }
 
