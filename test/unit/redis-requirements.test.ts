@@ -53,6 +53,11 @@ describe('why a connection does not work', () => {
   test.each([
     ['protected mode', new ReplyError(DENIED.slice(1)), /^Redis cannot be used \(its protected mode lets nobody in/],
     [
+      'what is said before anything was asked',
+      failure(`Command queue state error. If you can reproduce this, please report it. Last error: ${DENIED.slice(1)}`),
+      /^Redis cannot be used \(its protected mode lets nobody in/,
+    ],
+    [
       'no room for more clients',
       new ReplyError('ERR max number of clients reached'),
       /^Redis cannot be used \(ERR max number of clients reached\); trying until it can$/,
@@ -61,7 +66,7 @@ describe('why a connection does not work', () => {
     ['nobody there', failure('connect ECONNREFUSED ::1:1', 'ECONNREFUSED'), /reached \(connect ECONNREFUSED ::1:1\)/],
     [
       'nobody at any address of a name',
-      Object.assign(new AggregateError([failure('connect A'), failure('connect B')], ''), { code: 'ECONNREFUSED' }),
+      Object.assign(new AggregateError([failure('connect A'), failure('connect B')], 'all'), { message: '' }),
       /reached \(connect A, connect B\)/,
     ],
     ['a broken certificate', failure('unable to verify', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'), /NODE_EXTRA_CA_CERTS/],
