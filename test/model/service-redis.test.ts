@@ -61,8 +61,8 @@ async function play({ weather, seed, nodes, friends, steps }: Run): Promise<void
 }
 
 test('rules 3 to 8: whatever people, nodes and the network do, each rule holds at each step, on Redis', async () => {
-  const { numRuns, ...more } = modelRuns(10);
-  await fc.assert(fc.asyncProperty(runs, play), { numRuns, endOnFailure: true, ...more });
+  // In real time nothing happens twice in the same way, so there is little to be had from shorter runs.
+  await fc.assert(fc.asyncProperty(runs, play), { ...modelRuns(10), endOnFailure: true });
   expect(publications.count).toBeGreaterThan(0);
   expect(lost).toBeGreaterThan(0);
 }, 7_200_000);

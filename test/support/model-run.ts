@@ -49,11 +49,17 @@ export async function playOnMemory({ weather, awayAfterMs, nodes, friends, steps
   });
 }
 
-/** How many runs a model is given: `usual` in the whole suite, MODEL_RUNS where more are asked for. */
-export function modelRuns(usual: number): { readonly numRuns: number; readonly seed?: number } {
-  const { MODEL_RUNS, MODEL_SEED } = process.env;
+/**
+ * How many runs a model is given: `usual` in the whole suite, MODEL_RUNS where more are asked for. A failure prints its seed
+ * and path: MODEL_SEED and MODEL_PATH run it again; with MODEL_SEED alone all runs are those of that seed. With
+ * MODEL_SHRINK=no a failure is told as it was met.
+ */
+export function modelRuns(usual: number) {
+  const { MODEL_RUNS, MODEL_SEED, MODEL_PATH, MODEL_SHRINK } = process.env;
   return {
     numRuns: MODEL_RUNS === undefined ? usual : Number(MODEL_RUNS),
+    endOnFailure: MODEL_PATH !== undefined || MODEL_SHRINK === 'no',
     ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
+    ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
   };
 }
