@@ -37,9 +37,9 @@ export type RedisLocation = RedisServerLocation | RedisClusterLocation | RedisSe
 
 const FORMS =
   'redis://host:port, rediss://host:port, several of these with commas between them, ' +
-  'redis-cluster://host:port or redis-sentinel://host:port,…/name';
+  'redis-cluster://host:port or redis-sentinel://host:port,…/name (rediss-sentinel:// with TLS)';
 
-const SCHEMES = ['redis', 'rediss', 'redis-cluster', 'redis-sentinel'] as const;
+const SCHEMES = ['redis', 'rediss', 'redis-cluster', 'redis-sentinel', 'rediss-sentinel'] as const;
 type Scheme = (typeof SCHEMES)[number];
 
 interface Part {
@@ -62,11 +62,11 @@ export function parseRedisUrl(value: string): RedisLocation {
   if (parts.some((part) => part.scheme !== null && part.scheme !== scheme)) {
     throw new ConfigError('REDIS_URL mixes several schemes: all of its addresses must be reached in the same way.');
   }
-  const access = { tls: scheme === 'rediss', ...commonCredentials(parts) };
+  const access = { tls: scheme.startsWith('rediss'), ...commonCredentials(parts) };
   const addresses = parts.map((part) => part.address);
   const path = commonPath(parts);
 
-  if (scheme === 'redis-sentinel') {
+  if (scheme === 'redis-sentinel' || scheme === 'rediss-sentinel') {
     const [name = '', database = '', ...rest] = path.split('/');
     if (name === '' || rest.length > 0) {
       throw new ConfigError('REDIS_URL must end in the name of the group: redis-sentinel://host:port,…/name.');
@@ -122,7 +122,7 @@ function parsePart(text: string, index: number): Part {
     scheme,
     username: username ? decode(username) : null,
     password: password ? decode(password) : null,
-    address: { host: host.replace(/^\[|\]$/g, ''), port: port ?? (scheme === 'redis-sentinel' ? 26_379 : 6_379) },
+    address: { host: host.replace(/^\[|\]$/g, ''), port: port ?? (scheme?.endsWith('-sentinel') ? 26_379 : 6_379) },
     path: groups['path'] ?? '',
   };
 }

@@ -84,6 +84,16 @@ export abstract class BaseConnection implements RedisConnection {
     return this.#closing;
   }
 
+  /** Something has been said of the outage that lasts. */
+  protected get outageTold(): boolean {
+    return this.#told.size > 0;
+  }
+
+  /** Whether it has ever been ready: then what REDIS_URL says cannot be all wrong. */
+  protected get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
   protected get closing(): boolean {
     return this.#closing !== null;
   }

@@ -10,10 +10,24 @@ export function describeCause(error: unknown): string {
   return isReply(error) ? describeReply(error.message) : describeTrouble(error);
 }
 
-/** What a connection is told of that was closed before anything was said over it. */
+/** What is told of a connection that was closed before anything was said over it. */
+export const CLOSED = new Error('it closes connections at once');
+/** The same before the first one that worked. */
 export const CLOSED_AT_ONCE = new Error(
-  'it closes connections at once, as it does where its port is one for TLS: REDIS_URL has to begin with rediss:// then',
+  `${CLOSED.message}, as it does where its port is one for TLS: REDIS_URL has to begin with rediss:// then`,
 );
+const NO_HANDSHAKE = new Error('its port may not speak TLS, which rediss:// asks for: no answer');
+
+/** What may be the matter before any connection has worked. `tls`: TLS was tried. */
+export function guessAtFirst(error: Error, tls: boolean): Error {
+  if (tls && 'code' in error && error.code === 'ETIMEDOUT') return NO_HANDSHAKE;
+  return !tls && isHangUp(error) ? CLOSED_AT_ONCE : error;
+}
+
+/** The other side has broken the connection off, without a word. */
+export function isHangUp(error: Error): boolean {
+  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}
 
 const REPLIES: readonly [RegExp, string][] = [
   [/^WRONGPASS/, 'it refuses the user name or the password of REDIS_URL: WRONGPASS'],

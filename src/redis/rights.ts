@@ -13,6 +13,7 @@ const ON_KEYS: readonly (readonly string[])[] = [
   ['HDEL', ''],
   ['HGET', ''],
   ['HGETALL'],
+  ['HKEYS'],
   ['HLEN'],
   ['HMGET', ''],
   ['HSET', '', ''],

@@ -5,7 +5,7 @@ import { Backoff } from './backoff.ts';
 import { BaseConnection, hangUp } from './base-connection.ts';
 import { isReply, toRollcallError } from './failure.ts';
 import { CHECK_MS, COMMANDS, COMMON, EXAMINED, SUBSCRIPTIONS } from './options.ts';
-import { CLOSED_AT_ONCE } from './outage.ts';
+import { CLOSED, CLOSED_AT_ONCE, guessAtFirst, isHangUp } from './outage.ts';
 import { Requirements, UnusableRedis } from './requirements.ts';
 import { ServerCarrier } from './server-carrier.ts';
 import { Subscriber } from './subscriber.ts';
@@ -50,7 +50,7 @@ export class ServerConnection extends BaseConnection {
     this.subscriber = new Subscriber(carrier, log);
     this.#commands.on('ready', () => void this.#arrive());
     this.#commands.on('close', () => {
-      if (!this.#fit && !this.#explained.has(this.#commands)) this.logOutage(CLOSED_AT_ONCE);
+      if (!this.#fit && !this.#explained.has(this.#commands)) this.logOutage(this.wasReady ? CLOSED : CLOSED_AT_ONCE);
       this.#explained.delete(this.#commands);
       this.#visit += 1;
       this.#fit = false;
@@ -101,7 +101,9 @@ export class ServerConnection extends BaseConnection {
     const redis = new Redis({ ...COMMON, ...EXAMINED, ...options, retryStrategy: () => backoff.next() });
     redis.on('error', (error: Error) => {
       if (isReply(error) && error.command?.name === 'select') this.#refuseDatabase(error, redis);
-      else this.logOutage(error);
+      // That a connection was broken off says less than anything else that is known.
+      else if (!isHangUp(error) || !this.outageTold)
+        this.logOutage(this.wasReady ? error : guessAtFirst(error, options.tls !== undefined));
       this.#explained.add(redis);
     });
     return { redis, backoff };

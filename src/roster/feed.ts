@@ -173,26 +173,26 @@ export class RosterFeed implements UpdateFeed {
   }
 
   #frame(): RosterUpdate {
+    this.#followLineage();
     const reset = this.#start === 'reset';
     const ids = reset ? [...this.#mine()] : [...this.#dirty];
     const changes: FriendView[] = [];
+    const applied = this.#source.applied();
     let newest = NEVER;
     for (const id of ids) {
       if (!this.#source.isFriend(id)) continue;
       const shown = this.#view(id);
-      newest = Math.max(newest, shown.rev);
+      // A cursor never claims what may not have reached this node yet; nor does it tell of what others do.
+      if (shown.rev <= applied) newest = Math.max(newest, shown.rev);
       changes.push({ id, view: shown });
     }
     const removed = reset ? [] : [...this.#removed];
-    this.#followLineage();
     this.#start = null;
     this.#dirty.clear();
     this.#removed.clear();
     this.#toldStale = this.#source.stale();
     this.#lastFrameAt = performance.now();
-    // A cursor never claims what may not have reached this node yet.
-    const presence = Math.max(this.#position.presence, Math.min(newest, this.#source.applied()));
-    this.#position = { presence, friends: this.#source.listVersion() };
+    this.#position = { presence: Math.max(this.#position.presence, newest), friends: this.#source.listVersion() };
     return { reset, changes, removed, cursor: encodeCursor(this.#scope, this.#position), stale: this.#toldStale };
   }
 
@@ -203,5 +203,8 @@ export class RosterFeed implements UpdateFeed {
     this.#lineage = lineage;
     this.#scope = cursorScope(lineage, this.#source.viewer, this.#only);
     this.#position = { ...this.#position, presence: NEVER };
+    // What was shown elsewhere is not known here, so neither is how it differs from what there is now.
+    if (this.#start === 'resume') this.#start = 'reset';
+    else if (this.resumed) for (const id of this.#mine()) this.#dirty.add(id);
   }
 }

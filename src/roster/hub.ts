@@ -53,7 +53,9 @@ export class Hub {
         if (!this.#people.stale) throw error;
       }
       const feed = new RosterFeed(roster, options, this.#store.clock.now() * 1000);
-      if (this.#people.stale && options.after !== null && !feed.resumed) {
+      // What has been read may be of other data already than what the caller was told of.
+      const sure = feed.resumed && this.#people.lineage === this.#store.lineage();
+      if (this.#people.stale && options.after !== null && !sure) {
         throw unavailable('This node cannot go on from this cursor while the store is away.');
       }
       roster.add(feed);

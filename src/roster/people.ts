@@ -37,7 +37,8 @@ export class People {
   readonly #partitions = new Map<number, Partition>();
   readonly #lost = new Set<number>();
   readonly #onStale: (stale: boolean) => void;
-  #reloading = 0;
+  /** What is being read again, each as its latest attempt stands. */
+  readonly #reloads = new Set<{ attempt: Promise<void> }>();
   #stale = false;
   #applied: Revision = NEVER;
   #newestTold: Revision = NEVER;
@@ -99,9 +100,13 @@ export class People {
     }
   }
 
-  /** Resolves when everything that was committed before this call, and is watched, has been applied. */
+  /**
+   * Resolves when everything that was committed before this call, and is watched, has been applied. Rejects UNAVAILABLE
+   * where that cannot be read now.
+   */
   async catchUp(): Promise<void> {
     const revision = await this.#store.caughtUp();
+    await Promise.all([...this.#reloads].map(({ attempt }) => attempt));
     if (this.#whole) this.#applied = Math.max(this.#applied, revision);
     this.#planBarrier();
   }
@@ -214,7 +219,7 @@ export class People {
 
   /** No change is known to be missing. What arrives between a loss and its reading is no sign of what came before. */
   get #whole(): boolean {
-    return this.#lost.size === 0 && this.#reloading === 0;
+    return this.#lost.size === 0 && this.#reloads.size === 0;
   }
 
   /** What has been told says up to where all have been told only where revisions are one order. */
@@ -244,7 +249,8 @@ export class People {
 
   /** Reads again whom changes were missed of, for as long as it takes. */
   async #reload(partition: number, userIds: readonly UserId[] | null): Promise<void> {
-    this.#reloading += 1;
+    const reload = { attempt: Promise.resolve() };
+    this.#reloads.add(reload);
     this.#updateStale();
     try {
       for (;;) {
@@ -253,9 +259,8 @@ export class People {
         );
         if (this.#closed || ids.length === 0) return;
         try {
-          const before = ids.map((id) => this.#people.get(id)?.record);
-          const records = await this.#store.load(ids);
-          for (const [index, id] of ids.entries()) this.#replace(id, before[index], records[index]);
+          reload.attempt = this.#readAgain(ids);
+          await reload.attempt;
           return;
         } catch (error) {
           this.#log.debug({ err: error, partition }, 'reading missed changes again failed; trying on');
@@ -263,10 +268,16 @@ export class People {
         }
       }
     } finally {
-      this.#reloading -= 1;
+      this.#reloads.delete(reload);
       this.#advance();
       this.#updateStale();
     }
+  }
+
+  async #readAgain(ids: readonly UserId[]): Promise<void> {
+    const before = ids.map((id) => this.#people.get(id)?.record);
+    const records = await this.#store.load(ids);
+    for (const [index, id] of ids.entries()) this.#replace(id, before[index], records[index]);
   }
 
   /** What was read stands, even if older: the store may have lost writes. Only a change told meanwhile is newer. */
@@ -280,7 +291,7 @@ export class People {
   }
 
   #updateStale(): void {
-    const stale = this.#lost.size > 0 || (this.#stale && this.#reloading > 0);
+    const stale = this.#lost.size > 0 || (this.#stale && this.#reloads.size > 0);
     if (stale === this.#stale || this.#closed) return;
     this.#stale = stale;
     if (!stale && this.#store.ready()) this.#followLineage();

@@ -113,6 +113,8 @@ export class Roster implements Watcher, FeedSource {
   }
 
   personChanged(userId: UserId, before: PresenceRecord, after: PresenceRecord): void {
+    // Who is about to come onto the list is shown when they are on it.
+    if (!this.#friends.has(userId)) return;
     if (sameView(view(before, this.viewer), view(after, this.viewer))) return;
     for (const feed of this.#feeds) feed.mark(userId);
   }

@@ -5,7 +5,7 @@ import type { Relate, Relation } from '../../src/friends/relation.ts';
 import { HOSTILE_IDS, people, type SharedGraph } from './friend-graph-setting.ts';
 
 /** Rule 8 told another way: who wants whom, and who blocks whom. Everything else follows from these two. */
-class Model {
+export class Model {
   readonly #wants = new Set<string>();
   readonly #blocks = new Set<string>();
 

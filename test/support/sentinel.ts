@@ -16,14 +16,14 @@ const LOOK_MS = 20;
  * How often sentinels look at the servers and tell each other what they know, ms. For four times this a server that comes
  * back as a master stays one. Ten seconds and two are what they do by themselves.
  */
-const PERIOD_MS = '1000';
+const PERIOD_MS = '1500';
 
 export interface SentinelGroupOptions {
   /** Besides the master; two where it is left out. */
   readonly replicas?: number;
   /** How long a server must be silent until a sentinel takes it for down, ms. */
   readonly downAfterMs?: number;
-  /** More arguments for each server. */
+  /** More arguments for each server, or for a sentinel that is started by itself. */
   readonly args?: readonly string[];
   /** More lines for the configuration of each sentinel. */
   readonly config?: readonly string[];
@@ -69,7 +69,7 @@ export async function startSentinelGroup(options: SentinelGroupOptions = {}): Pr
     const replicaof = ['--replicaof', '127.0.0.1', `${master.port}`];
     servers.push(...(await inParallel(replicas, () => startRedis({ args: [...args, ...replicaof] }))));
     await Promise.all(servers.slice(1).map((server) => group.untilReplica(server)));
-    sentinels.push(...(await inParallel(SENTINELS, () => startSentinel(master, options))));
+    sentinels.push(...(await inParallel(SENTINELS, () => startSentinel(master.port, { ...options, args: [] }))));
     await group.hurry();
     await group.untilComplete();
     return group;
@@ -79,11 +79,11 @@ export async function startSentinelGroup(options: SentinelGroupOptions = {}): Pr
   }
 }
 
-/** One sentinel that watches over `master`. */
-export function startSentinel(master: RedisServer, options: SentinelGroupOptions = {}): Promise<RedisServer> {
-  const { downAfterMs = 1_500, config = [], password } = options;
+/** One sentinel that watches over the master at `port`. */
+export function startSentinel(port: number, options: SentinelGroupOptions = {}): Promise<RedisServer> {
+  const { downAfterMs = 1_500, args = [], config = [], password } = options;
   const lines = [
-    `sentinel monitor ${NAME} 127.0.0.1 ${master.port} ${QUORUM}`,
+    `sentinel monitor ${NAME} 127.0.0.1 ${port} ${QUORUM}`,
     `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
     // Twice this is how long after a failed attempt the next one comes.
     `sentinel failover-timeout ${NAME} 4000`,
@@ -91,7 +91,7 @@ export function startSentinel(master: RedisServer, options: SentinelGroupOptions
     ...(password === undefined ? [] : [`sentinel auth-pass ${NAME} ${password}`]),
     ...config,
   ];
-  return startRedis({ config: `${lines.join('\n')}\n`, args: ['--sentinel'] });
+  return startRedis({ config: `${lines.join('\n')}\n`, args: ['--sentinel', ...args] });
 }
 
 class LocalGroup implements SentinelGroup {
@@ -140,6 +140,7 @@ class LocalGroup implements SentinelGroup {
   }
 
   async detachReplicas(): Promise<void> {
+    await this.#untilSettled();
     const master = await this.master();
     const others = this.servers.filter((server) => server !== master && server.pid !== null);
     await Promise.all(others.map((server) => this.ask(server, 'REPLICAOF', 'NO', 'ONE')));
@@ -191,6 +192,17 @@ class LocalGroup implements SentinelGroup {
 
   async stop(): Promise<void> {
     await Promise.all([...this.sentinels, ...this.servers].map((server) => server.stop()));
+  }
+
+  /** Else a sentinel that has last seen a server as a master would at once make it a replica again. */
+  async #untilSettled(): Promise<void> {
+    await until('all sentinels to see replicas', async () => {
+      const answers = await Promise.all(this.sentinels.map((one) => this.ask(one, 'SENTINEL', 'REPLICAS', NAME)));
+      const replicas = answers.flatMap((answer) => (Array.isArray(answer) ? answer.map(String) : []));
+      const settled = replicas.filter((one) => one.includes(',flags,slave,') && one.includes(',role-reported,slave,'));
+      if (settled.length === this.sentinels.length * (this.servers.length - 1)) return true;
+      throw new Error(`${settled.length} of ${replicas.length} are`);
+    });
   }
 
   /** The ports of the masters that the sentinels name that answer. */

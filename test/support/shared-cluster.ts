@@ -3,7 +3,7 @@ import { RedisFriendGraph } from '../../src/friends/redis/graph.ts';
 import { openRedis, type RedisConnection } from '../../src/redis/connection.ts';
 import { RedisPresenceStore } from '../../src/store/redis/redis-presence-store.ts';
 import { quiet } from './quiet.ts';
-import { type RedisCluster, startRedisCluster } from './redis-cluster.ts';
+import { type RedisCluster, type RedisClusterOptions, startRedisCluster } from './redis-cluster.ts';
 
 /** One cluster for a test file, emptied between two tests: to start one takes seconds. */
 export interface SharedCluster {
@@ -15,10 +15,10 @@ export interface SharedCluster {
   empty(): Promise<void>;
 }
 
-export function sharedCluster(): SharedCluster {
+export function sharedCluster(options: RedisClusterOptions = {}): SharedCluster {
   let cluster: RedisCluster;
   beforeAll(async () => {
-    cluster = await startRedisCluster();
+    cluster = await startRedisCluster(options);
   });
   afterAll(() => cluster?.stop());
   const connect = (): RedisConnection => openRedis(cluster.target, { logger: quiet });

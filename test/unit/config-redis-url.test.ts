@@ -42,6 +42,11 @@ describe('REDIS_URL is read', () => {
       { kind: 'sentinel', sentinels: [at('a', 26379), at('b', 1)], name: 'main', database: 2, ...OPEN },
       'main by sentinels at a:26379, b:1',
     ],
+    [
+      'rediss-sentinel://a/main',
+      { kind: 'sentinel', sentinels: [at('a', 26379)], name: 'main', database: 0, ...OPEN, tls: true },
+      'main by sentinels at a:26379',
+    ],
   ];
   test.each(cases)('%s', (url, location, shown) => {
     const read = parseRedisUrl(url);

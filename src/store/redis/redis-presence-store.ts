@@ -98,7 +98,7 @@ export class RedisPresenceStore implements PresenceStore {
   }
 
   whole(): boolean {
-    return this.#ready && this.#connection.whole && this.#datasetAt === this.#connection.changes;
+    return this.#ready && this.#connection.whole && this.#isKnown;
   }
 
   async reach(): Promise<boolean> {
@@ -166,6 +166,9 @@ export class RedisPresenceStore implements PresenceStore {
 
   async caughtUp(): Promise<Revision> {
     this.#mustBeReady();
+    // Who serves a part now may know less than has been told of it already: nobody goes on from there as if it did not.
+    if (!this.#isKnown) await this.#open();
+    if (!this.#isKnown) throw unavailable('A part of the store was replaced.');
     return this.#channels.caughtUp();
   }
 
@@ -179,6 +182,11 @@ export class RedisPresenceStore implements PresenceStore {
     for (const stop of this.#stopEvents) stop();
     this.#settleStart?.reject(unavailable('The store is closed.'));
     await this.#channels.close();
+  }
+
+  /** Nobody has come or gone since it was found out what serves the data. */
+  get #isKnown(): boolean {
+    return this.#datasetAt === this.#connection.changes;
   }
 
   #mustBeReady(): void {
@@ -249,7 +257,7 @@ export class RedisPresenceStore implements PresenceStore {
   async #compare(known: Dataset, found: Dataset): Promise<void> {
     if (!this.#ready || this.#dataset !== known) return;
     if (found.id !== known.id) this.#lose();
-    if (found.lineage !== known.lineage || this.#datasetAt !== this.#connection.changes) await this.#open();
+    if (found.lineage !== known.lineage || !this.#isKnown) await this.#open();
   }
 
   /**

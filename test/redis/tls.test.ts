@@ -1,0 +1,109 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { freePort, startRedis } from '../support/redis.ts';
+import { startSentinel } from '../support/sentinel.ts';
+import { type Environment, runCommand, type ServerProcess, startProcess } from '../support/server.ts';
+import { Authority, type CertificateFiles } from '../support/tls.ts';
+
+let authority: Authority;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeAll(() => {
+  authority = new Authority();
+});
+afterAll(() => authority?.close());
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+/** A server that speaks TLS on one port and plainly on another. */
+async function tlsRedis(files?: CertificateFiles, args: readonly string[] = []) {
+  const port = await freePort();
+  const server = await startRedis({ args: [...authority.serverArgs(port, files), ...args] });
+  closing.push(() => server.stop());
+  return { port, plainPort: server.port, server };
+}
+
+async function ready(url: string): Promise<ServerProcess> {
+  const server = await startProcess({ env: { REDIS_URL: url, NODE_EXTRA_CA_CERTS: authority.cert } });
+  closing.push(() => server.stop());
+  return server;
+}
+
+/** The one line by which it says why it waits. */
+async function complaint(url: string, env: Environment = { NODE_EXTRA_CA_CERTS: authority.cert }): Promise<string> {
+  const running = runCommand(['serve'], { PORT: '0', REDIS_URL: url, ...env });
+  closing.push(() => running.stop());
+  const [, line = ''] = await running.says(/"level":40,[^\n]*"msg":"([^\n]*)"\}\n/);
+  await running.says(/Rollcall is listening at .* and waits for Redis/);
+  return line;
+}
+
+describe('Redis over TLS', () => {
+  test('serves, where its certificate is trusted', async () => {
+    const { port } = await tlsRedis();
+    const server = await ready(`rediss://127.0.0.1:${port}`);
+    expect(server.output()).not.toContain('"level":40');
+    const named = await ready(`rediss://localhost:${port}`);
+    expect((await fetch(`${named.url}/readyz`)).status).toBe(200);
+  });
+
+  test('takes a user name and a password', async () => {
+    const { port } = await tlsRedis(undefined, ['--user', 'app', 'on', '>p@ss', '~*', '&*', '+@all']);
+    await ready(`rediss://app:p%40ss@127.0.0.1:${port}`);
+  });
+
+  test('serves on servers behind sentinels that speak TLS too', async () => {
+    const [first, second] = [await freePort(), await freePort()];
+    const args = [...authority.serverArgs(first), '--tls-replication', 'yes'];
+    const server = await startRedis({ args });
+    closing.push(() => server.stop());
+    const sentinel = await startSentinel(first, {
+      args: [...authority.serverArgs(second), '--tls-replication', 'yes'],
+    });
+    closing.push(() => sentinel.stop());
+    const running = await ready(`rediss-sentinel://127.0.0.1:${second}/main`);
+    expect(running.output()).not.toContain('"level":40');
+  });
+
+  test('a certificate of an authority that nobody knows', async () => {
+    const { port } = await tlsRedis();
+    expect(await complaint(`rediss://127.0.0.1:${port}`, {})).toMatch(
+      /^Redis cannot be reached \(its certificate is of no authority that is trusted: [A-Z_]+; NODE_EXTRA_CA_CERTS names a file with more of them\); trying until it can$/,
+    );
+  });
+
+  test('a certificate for another host', async () => {
+    const { port } = await tlsRedis(authority.issue({ hosts: ['redis.example'] }));
+    expect(await complaint(`rediss://127.0.0.1:${port}`)).toMatch(
+      /\(its certificate is for another host: .*127\.0\.0\.1/,
+    );
+  });
+
+  test('a certificate that is not valid any more', async () => {
+    const { port } = await tlsRedis(authority.issue({ from: new Date('2001-02-03') }));
+    expect(await complaint(`rediss://127.0.0.1:${port}`)).toContain(
+      '(its certificate is not valid at this time: CERT_HAS_EXPIRED)',
+    );
+  });
+
+  test('a server that asks for a certificate of ours', async () => {
+    const { port } = await tlsRedis(undefined, ['--tls-auth-clients', 'yes']);
+    expect(await complaint(`rediss://127.0.0.1:${port}`)).toMatch(
+      /\(it asks for a certificate of ours, and Rollcall has none: [A-Z0-9_]+; its tls-auth-clients has to be no or optional\)/,
+    );
+  });
+
+  test('a port that does not speak TLS', async () => {
+    const { plainPort } = await tlsRedis();
+    expect(await complaint(`rediss://127.0.0.1:${plainPort}`)).toMatch(
+      /^Redis cannot be reached \(its port (does|may) not speak TLS, which rediss:\/\/ asks for: [^)]+\); trying until it can$/,
+    );
+  });
+
+  test('a port that speaks nothing else', async () => {
+    const { port } = await tlsRedis();
+    expect(await complaint(`redis://127.0.0.1:${port}`)).toBe(
+      'Redis cannot be reached (it closes connections at once, as it does where its port is one for TLS: REDIS_URL has to begin with rediss:// then); trying until it can',
+    );
+  });
+});
