@@ -12,9 +12,7 @@ describe('nodes that fail', () => {
   it('rules 2.6, 2.7: SIGKILL of a node ends only those who do not come back', async () => {
     const { stage } = scenarios;
     const doomed = stage.addBound('doomed', 0);
-    for (const { userId } of stage.observers) await stage.befriendAll(userId);
-    await doomed.start();
-    await stage.converge();
+    await stage.introduce(doomed);
     const killedAt = Date.now();
     stage.died(0);
     doomed.vanish();

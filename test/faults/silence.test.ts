@@ -31,9 +31,7 @@ describe.concurrent('what nobody is told of', { timeout: 240_000 }, () => {
       const lonely = [`http://127.0.0.1:${path.port}`];
       const bound = stage.addBound('vanishing', 0, lonely);
       const beating = stage.addBeating('silent', 0, lonely);
-      for (const { userId } of stage.observers) await stage.befriendAll(userId);
-      await Promise.all([bound.start(), beating.start()]);
-      await stage.converge();
+      await stage.introduce(bound, beating);
       path.stall();
       const goneAt = Date.now();
       bound.vanish();
@@ -51,9 +49,7 @@ describe.concurrent('what nobody is told of', { timeout: 240_000 }, () => {
   it('rule 11.1: wall clocks that are wrong by minutes, in both directions, are of no importance', () =>
     play('clocks', [0, 2, 1], async (stage) => {
       const gone = stage.addBeating('gone', 0);
-      for (const { userId } of stage.observers) await stage.befriendAll(userId);
-      await gone.start();
-      await stage.converge();
+      await stage.introduce(gone);
       stage.died(2);
       await stage.nodes[2]?.kill();
       const goneAt = Date.now();

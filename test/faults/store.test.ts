@@ -79,16 +79,8 @@ describe('a store that fails', () => {
     const healedAt = Date.now();
     for (const { userId } of stage.observers) await stage.befriendAll(userId);
     const again = await Promise.all(
-      stage.observers.flatMap((observer) =>
-        stage.bound.map(({ userId }) =>
-          observer.until(`${userId} to be here`, () => isHere(observer.roster.get(userId))),
-        ),
-      ),
+      stage.observers.flatMap((observer) => stage.bound.map(({ userId }) => observer.seesHere(userId))),
     );
     await scenarios.conclude('Redis back empty', { bound: Math.max(...again) - healedAt });
   });
 });
-
-function isHere(shown: { readonly status: string } | undefined): boolean {
-  return shown !== undefined && shown.status !== 'OFFLINE';
-}

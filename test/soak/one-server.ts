@@ -29,7 +29,7 @@ export async function startOneServer(): Promise<Engine> {
 }
 
 /** A node that was refused for so long tries again after as long at the most. A black hole outlasts the node's lease. */
-const BRIEFLY_MS = { cut: LEASE_MS / 4, stall: SPANS.nodeLeaseMs + 150 };
+const BRIEFLY_MS = { cut: LEASE_MS / 8, stall: SPANS.nodeLeaseMs + 150 };
 
 const CUTS: Failures = {
   'one node refused by Redis, briefly': (scene) => cutBriefly(scene, 'cut'),

@@ -80,7 +80,11 @@ async function failOver(
   const isBack = stage.losesWrites();
   const old = await group.master();
   await fail(old);
-  await group.untilMasterIsNot(old);
+  await group.untilMasterIsNot(old).catch(async () => {
+    // They have begun, and found nobody whom they would choose.
+    await group.failOver();
+    await group.untilMasterIsNot(old);
+  });
   if (old.pid === null) await old.restart();
   // What nodes have told the old one until then is lost.
   await Promise.all(group.servers.map((server) => followed(group, server)));

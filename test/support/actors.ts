@@ -273,6 +273,7 @@ export class BeatingActor extends Actor {
   #node: number;
   #timer: NodeJS.Timeout | undefined;
   #halted = false;
+  #vanished = false;
 
   constructor(options: ActorOptions) {
     super(options);
@@ -294,6 +295,7 @@ export class BeatingActor extends Actor {
 
   vanish(): void {
     this.mood = null;
+    this.#vanished = true;
     this.halt();
   }
 
@@ -317,7 +319,9 @@ export class BeatingActor extends Actor {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (!this.#halted)
-        this.beat(this.life.ask('beat', this.status)).catch((error: unknown) => this.truth.wrong(String(error)));
+        this.beat(this.life.ask('beat', this.status)).catch((error: unknown) => {
+          if (!this.#vanished) this.truth.wrong(String(error));
+        });
     }, heartbeat.nextHeartbeatMs ?? 0);
   }
 
@@ -333,6 +337,7 @@ export class BeatingActor extends Actor {
       } catch (error) {
         if (error instanceof Refused && error.code !== 'UNAVAILABLE') throw error;
         if (!(error instanceof Refused)) this.abandon(status);
+        if (this.#vanished) throw error;
         this.#node += 1;
         if (attempt % this.urls.length === 0) await pause();
       }

@@ -96,6 +96,11 @@ export class Observer {
     return this.until(`${friend} to be ${status ?? 'nobody'}`, () => this.roster.get(friend)?.status === status, ms);
   }
 
+  /** Online or away. */
+  seesHere(friend: string): Promise<number> {
+    return this.until(`${friend} to be here`, () => (this.roster.get(friend)?.status ?? 'OFFLINE') !== 'OFFLINE');
+  }
+
   until(what: string, holds: () => boolean, ms = PATIENCE_MS): Promise<number> {
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {

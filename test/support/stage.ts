@@ -116,6 +116,14 @@ export class Stage {
     await again.start();
   }
 
+  /** They come, and are everybody's friends. Resolves when every viewer sees that they are here. */
+  async introduce(...actors: readonly Actor[]): Promise<void> {
+    for (const { userId } of this.observers) await this.befriendAll(userId);
+    await Promise.all(actors.map((actor) => actor.start()));
+    const seen = actors.flatMap(({ userId }) => this.observers.map((observer) => observer.seesHere(userId)));
+    await Promise.all(seen);
+  }
+
   addObserver(userId: string, first: number): Observer {
     const observer = new Observer(userId, this.urls, first % this.nodes.length, this.truth);
     this.observers.push(observer);
