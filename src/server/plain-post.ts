@@ -47,15 +47,17 @@ export async function answerPost(
   const { schema, report, rollcall, metrics } = options;
   const prepared = prepare(schema, asked, report);
   if (prepared.errors || prepared.operation.operation === 'subscription') return false;
-  let identity: Identity | null;
+  let identity: Identity;
   try {
     const token = tokenFromHeader(request.headers.authorization);
-    identity = token === null ? null : await options.authenticate(token);
+    // Errors that say so may have a status of their own.
+    if (token === null) return false;
+    identity = await options.authenticate(token);
   } catch {
     // It is asked once more, and the answer is written, by who answers the unusual.
     return false;
   }
-  const caller = identity && { userId: identity.userId, admin: identity.admin, connection: null };
+  const caller = { userId: identity.userId, admin: identity.admin, connection: null };
   const { document } = prepared;
   const result = await executeOperation({
     schema,
