@@ -1,8 +1,17 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { Partitions } from '../../src/redis/partitions.ts';
 import { readFacts, whyUnusableInCluster } from '../../src/redis/requirements.ts';
+import { slotOf } from '../../src/redis/slot.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
 import { runCommand, startProcess } from '../support/server.ts';
+import { Stage } from '../support/stage.ts';
+
+const DOCS = readFileSync('docs/redis.md', 'utf8');
+/** The narrowest rule of access, and what a Cluster needs besides. */
+const [RULE = ''] = /^ACL SETUSER rollcall .*$/m.exec(DOCS) ?? [];
+const [, MORE = ''] = /Cluster needs `([^`]*)` besides/.exec(DOCS) ?? [];
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -48,13 +57,36 @@ describe('REDIS_URL that names a Cluster', () => {
     expect(running.output().match(/trying until it can/g)).toHaveLength(1);
   });
 
-  test('is found from any one of its servers, without a warning', async () => {
+  test('is found from any one of its servers, a replica too, without a warning', async () => {
     const cluster = await startRedisCluster({ replicas: 1 });
     closing.push(() => cluster.stop());
-    for (const { name } of [cluster.nodes[1], cluster.nodes.at(-1)].flatMap((node) => node ?? [])) {
-      const running = await startProcess({ env: { REDIS_URL: `redis-cluster://${name}`, LOG_LEVEL: 'info' } });
-      closing.push(() => running.stop());
-      expect(running.output()).not.toContain('"level":40');
+    const name = cluster.nodes.at(-1)?.name ?? '';
+    const running = await startProcess({ env: { REDIS_URL: `redis-cluster://${name}`, LOG_LEVEL: 'info' } });
+    closing.push(() => running.stop());
+    expect(running.output()).not.toContain('"level":40');
+  });
+
+  test('needs no more rights than docs/redis.md gives, also while slots move', async () => {
+    const cluster = await startRedisCluster();
+    closing.push(() => cluster.stop());
+    const [, ...rule] = `${RULE.replace('PASSWORD', 'secret')} ${MORE}`.split(' ');
+    expect(rule).toContain('+ssubscribe');
+    await cluster.each((operator) => operator.call('ACL', ...rule));
+    const engineUrl = cluster.url.replace('//', '//rollcall:secret@');
+    const stage = await Stage.open({ engineUrl, nodes: 1, bound: 2, beating: 1, observers: 1, name: 'rights' });
+    closing.push(() => stage.close());
+    const partitions = new Partitions(64);
+    for (const { userId } of stage.actors) {
+      const slot = slotOf(partitions.key(partitions.of(userId), 'head'));
+      const owner = await cluster.ownerOf(slot);
+      const to = cluster.nodes.find((node) => node !== owner);
+      if (!to) throw new Error('There is one master only.');
+      const moving = cluster.moveSlot(slot, to, { dividedMs: 300 });
+      await stage.sayAgain();
+      await moving;
     }
+    await stage.converge();
+    expect(stage.verdict()).toEqual([]);
+    expect(stage.nodes[0]?.output()).not.toContain('NOPERM');
   });
 });
