@@ -84,4 +84,25 @@ describe('a part of the store that is away', () => {
       await scenes.conclude(`one master ${how}`, { whole: wholeAt - healedAt });
     });
   }
+
+  it('rules 10.3, 10.5: the master that keeps the leases of nodes is down; nobody is taken for gone', {
+    timeout: 90_000,
+  }, async () => {
+    const { stage, engine: cluster } = scenes;
+    const master = await cluster.ownerOf(NODES_KEY);
+    const from = Date.now();
+    await master.kill();
+    await Promise.all(stage.observers.map((viewer) => viewer.until('it to be stale', () => viewer.stale, NOTICE_MS)));
+    await sleep(2 * LEASE_MS);
+    for (const url of stage.urls) {
+      expect(await outcomeOf(url, stage.actors[0]?.userId ?? '')).toBe('UNAVAILABLE');
+      expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    }
+    await master.restart();
+    await cluster.settled();
+    stage.outage(from);
+    await Promise.all(stage.observers.map((viewer) => viewer.until('it to be whole', () => !viewer.stale, NOTICE_MS)));
+    await sleep(LEASE_MS);
+    await scenes.conclude('the master of the leases is down');
+  });
 });
