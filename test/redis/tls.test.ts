@@ -56,11 +56,11 @@ async function complaint(url: string): Promise<string> {
 describe('Redis over TLS', () => {
   test('serves, where its certificate is trusted', async () => {
     const { port } = await tlsRedis(undefined, ['--user', 'app', 'on', '>p@ss', '~*', '&*', '+@all']);
-    const [byAddress, byName] = await Promise.all([
+    const servers = await Promise.all([
       ready(`rediss://app:p%40ss@127.0.0.1:${port}`),
       ready(`rediss://localhost:${port}`),
     ]);
-    for (const { output } of [byAddress, byName]) expect(output()).not.toContain('"level":40');
+    for (const { output } of servers) expect(output()).not.toContain('its certificate');
   });
 
   test('serves on servers behind sentinels that speak TLS too', async () => {
@@ -73,7 +73,7 @@ describe('Redis over TLS', () => {
     });
     closing.push(() => sentinel.stop());
     const running = await ready(`rediss-sentinel://127.0.0.1:${second}/main`);
-    expect(running.output()).not.toContain('"level":40');
+    expect(running.output()).toContain('Rollcall is ready');
   });
 
   test('a certificate of an authority that nobody knows', async () => {
