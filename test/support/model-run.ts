@@ -19,7 +19,7 @@ const SETTINGS: ServiceSettings = {
   heartbeatToleranceMs: 100,
   disconnectGraceMs: 400,
   awayAfterMs: 300_000,
-  nodeLeaseMs: 600,
+  nodeLeaseMs: 300,
 };
 const START: Millis = 1_700_000_000_000;
 /** Until all leases have run out, every outage has been made good and every audit has been held. */
