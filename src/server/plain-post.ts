@@ -50,7 +50,7 @@ export async function answerPost(
   let identity: Identity;
   try {
     const token = tokenFromHeader(request.headers.authorization);
-    // Errors that say so may have a status of their own.
+    // Who is told to sign in may be told by the status too.
     if (token === null) return false;
     identity = await options.authenticate(token);
   } catch {
