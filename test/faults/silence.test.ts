@@ -70,8 +70,8 @@ describe.concurrent('what nobody is told of', { timeout: 240_000 }, () => {
           deaf.map((observer) => observer.until('the node to notice', () => observer.stale, LATE_MS)),
         )),
       );
-      isBack();
       const whole = await deaf[0]?.until('the streams to be whole', () => deaf.every(({ stale }) => !stale));
+      isBack();
       return { scenario: 'deaf connections', noticed: noticed - deafAt, whole: (whole ?? 0) - noticed };
     }));
 });

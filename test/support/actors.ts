@@ -121,9 +121,9 @@ export abstract class Actor {
    * Gives up waiting for an answer: no server can tell a request that the network, or a process that was stopped, delivers
    * late from one that is made late.
    */
-  protected abandon(status: PresenceStatus): void {
+  protected abandon(status: PresenceStatus, sentAt: number): void {
     this.lateUntil = Date.now() + LATE_MS;
-    this.life.ask('activity', status).doneAt = this.lateUntil;
+    this.life.ask('activity', status, sentAt).doneAt = this.lateUntil;
   }
 
   protected get sessionId(): string {
@@ -165,7 +165,7 @@ export class BoundActor extends Actor {
         void this.#bind(this.#socket);
       },
       lost: () => {
-        if (this.#underWay > 0) this.abandon(this.status);
+        if (this.#underWay > 0) this.abandon(this.status, Date.now());
         this.#boundAt = null;
         this.#socket += 1;
       },
@@ -274,6 +274,7 @@ export class BeatingActor extends Actor {
   #timer: NodeJS.Timeout | undefined;
   #halted = false;
   #vanished = false;
+  #beats: Promise<void> = Promise.resolve();
 
   constructor(options: ActorOptions) {
     super(options);
@@ -304,7 +305,14 @@ export class BeatingActor extends Actor {
     clearTimeout(this.#timer);
   }
 
-  protected async beat(ask: Ask): Promise<void> {
+  /** One after the other: of two at once nobody could say which one is heard last. */
+  protected beat(ask: Ask): Promise<void> {
+    const beat = this.#beats.then(() => this.#beat(ask));
+    this.#beats = beat.catch(() => undefined);
+    return beat;
+  }
+
+  async #beat(ask: Ask): Promise<void> {
     clearTimeout(this.#timer);
     let sentAt = 0;
     const { heartbeat } = await this.#ask<HeartbeatData>(HEARTBEAT, () => {
@@ -332,11 +340,12 @@ export class BeatingActor extends Actor {
   async #ask<T>(query: string, input: () => Record<string, unknown>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const { status } = this;
+      const sentAt = Date.now();
       try {
         return await post<T>(this.urls[this.node] ?? '', this.userId, query, { input: input() });
       } catch (error) {
         if (error instanceof Refused && error.code !== 'UNAVAILABLE') throw error;
-        if (!(error instanceof Refused)) this.abandon(status);
+        if (!(error instanceof Refused)) this.abandon(status, sentAt);
         if (this.#vanished) throw error;
         this.#node += 1;
         if (attempt % this.urls.length === 0) await pause();

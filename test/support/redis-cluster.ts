@@ -12,6 +12,8 @@ const LOOK_MS = 20;
 const KEYS_AT_ONCE = 10;
 /** Redis gives up by itself what has not come about within 5 s. */
 const HAND_OVER_MS = 6_000;
+/** The other masters vote for a replica of the same master no sooner than two node timeouts after the last time. */
+const VOTES_MS = 90_000;
 /** Below those that systems give to outgoing connections: one of these might sit on the port of a server that is down. */
 const PORTS = { from: 20_000, until: 32_000 };
 
@@ -198,21 +200,29 @@ export class RedisCluster {
   /** The same in good order, with the master's help: no write is lost. */
   async handOver(replica: ClusterNode): Promise<void> {
     let askedAt = Number.NEGATIVE_INFINITY;
-    await this.#untilMaster(replica, async () => {
-      if (performance.now() < askedAt + HAND_OVER_MS) return;
-      askedAt = performance.now();
-      await replica.operator.call('CLUSTER', 'FAILOVER');
-    });
+    await this.#untilMaster(
+      replica,
+      async () => {
+        if (performance.now() < askedAt + HAND_OVER_MS) return;
+        askedAt = performance.now();
+        await replica.operator.call('CLUSTER', 'FAILOVER');
+      },
+      VOTES_MS,
+    );
   }
 
   /** Resolves when all who run know it as a master. `urge` is called whenever they do not. */
-  async #untilMaster(replica: ClusterNode, urge: () => Promise<void> = async () => {}): Promise<void> {
-    await this.#until(`${replica.name} to be a master`, async () => {
-      const views = await Promise.all(this.#running().map(({ operator }) => slotsOf(operator)));
-      const known = views.every((view) => view.some(([, , [, , id]]) => id === replica.id));
-      if (!known) await urge();
-      return known;
-    });
+  async #untilMaster(replica: ClusterNode, urge: () => Promise<void> = async () => {}, ms = SETTLE_MS): Promise<void> {
+    await this.#until(
+      `${replica.name} to be a master`,
+      async () => {
+        const views = await Promise.all(this.#running().map(({ operator }) => slotsOf(operator)));
+        const known = views.every((view) => view.some(([, , [, , id]]) => id === replica.id));
+        if (!known) await urge();
+        return known;
+      },
+      ms,
+    );
   }
 
   /** Moves a slot with its keys, while all are in use. */
@@ -275,11 +285,11 @@ export class RedisCluster {
     return JSON.stringify(slots.map(([from, to, [, , id]]) => [from, to, id]).sort());
   }
 
-  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + SETTLE_MS;
+  async #until(what: string, holds: () => Promise<boolean>, ms = SETTLE_MS): Promise<void> {
+    const deadline = performance.now() + ms;
     for (;;) {
       if (await holds().catch(() => false)) return;
-      if (performance.now() > deadline) throw new Error(`Waited ${SETTLE_MS} ms for ${what}.`);
+      if (performance.now() > deadline) throw new Error(`Waited ${ms} ms for ${what}.`);
       await delay(LOOK_MS);
     }
   }

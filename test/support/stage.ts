@@ -204,7 +204,8 @@ export class Stage {
     this.died(node);
     const span = { from: Date.now(), until: Number.POSITIVE_INFINITY };
     this.#discount(node, span);
-    const asks = this.bound.filter((actor) => actor.node === node).map(({ life, status }) => life.ask('beat', status));
+    // Others may come to it meanwhile.
+    const asks = this.bound.map(({ life, status }) => life.ask('beat', status));
     return () => {
       span.until = Date.now() + REASSERT_MS;
       for (const ask of asks) ask.doneAt = span.until;
