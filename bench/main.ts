@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { redisServerBinary } from '../test/support/redis-binary.ts';
 import type { Contestant } from './contestants/contestant.ts';
@@ -69,7 +69,7 @@ async function main(args: readonly string[]): Promise<number> {
     say('');
   }
   say(plain(summary(sections)));
-  say(`\n${plain(goals(sections))}`);
+  say(`\n${plain(goals(sections, true))}`);
   if (options.out !== null && failures.length === 0) write(options.out, sections, say);
   for (const failure of failures) console.error(`\nFAILED ${failure}`);
   return failures.length === 0 ? 0 : 1;
@@ -128,8 +128,9 @@ async function conditionsOf({ shape, runs }: Options): Promise<Conditions> {
 }
 
 function write(directory: string, measured: readonly Section[], say: (line: string) => void): void {
-  const order = WORKLOADS.map(({ name }) => name);
+  const order = [...WORKLOADS.map(({ name }) => name), 'sockets'];
   const sections = merge(readResults(directory), measured, order);
+  mkdirSync(directory, { recursive: true });
   writeResults(directory, sections);
   writeFileSync(join(directory, 'results.md'), page(sections));
   writeFileSync(join(directory, 'results.svg'), chart(sections));

@@ -4,6 +4,10 @@ import type { Graph } from './graph.ts';
 /** What encloses a change's number in the text that it carries. Nothing else in any frame holds this character. */
 const FENCE = 0x7e;
 const ZERO = 0x30;
+/** A user's id, and the change that is shown beside it. */
+const ENTRY = /"id":"user-(\d+)"[^~]*~(\d+)~/g;
+/** Only so many frames are read in full, to see that a change is shown with the user whose it is. */
+const CHECK_EVERY = 251;
 
 /**
  * Knows what was sent and what has arrived. Each change has a number of its own, which it carries through the measured
@@ -28,6 +32,7 @@ export class Ledger {
   /** How often a viewer was shown an older state after a newer one. */
   wentBack = 0;
   #fault: string | null = null;
+  #frames = 0;
 
   constructor(graph: Graph) {
     this.graph = graph;
@@ -74,6 +79,8 @@ export class Ledger {
       entries += 1;
       if (this.#arrived(viewer, change, live)) first += 1;
     }
+    if (entries > 0 && ++this.#frames % CHECK_EVERY === 0)
+      this.#checkOwners(bytes.toString('utf8', start, end), entries);
     this.#arrival.entries = entries;
     this.#arrival.first = first;
     return this.#arrival;
@@ -98,6 +105,13 @@ export class Ledger {
   /** Throws when something arrived that never should have. */
   check(): void {
     if (this.#fault !== null) throw new Error(this.#fault);
+  }
+
+  #checkOwners(frame: string, entries: number): void {
+    const shown = [...frame.matchAll(ENTRY)];
+    const wrong = shown.find(([, user, change]) => this.#owners[Number(change)] !== Number(user));
+    if (wrong || shown.length !== entries)
+      this.#fault ??= `a frame shows changes with others' names: ${frame.slice(0, 500)}`;
   }
 
   /** Whether this viewer was shown the friend for the first time. */

@@ -72,10 +72,15 @@ const GOALS: readonly Goal[] = [
   atMost('growth', 'slope along friends', 'friends-slope', 1.15, ''),
   atMost('growth', 'slope along users', 'users-slope', 0.15, ''),
   atMost('growth', 'slope along nodes', 'nodes-slope', 0.15, ''),
+  atMost('sockets', 'all dropped and back, every roster complete', 'back', 60, 's'),
+  atMost('sockets', 'shown OFFLINE although they came back in time', 'offline', 0, ''),
 ];
 
-export function goals(sections: readonly Section[]): Table {
-  const rows = GOALS.map(({ workload, what, goal, measured }) => {
+/** Line by line; `measuredOnly` leaves out those of workloads that are not among these. */
+export function goals(sections: readonly Section[], measuredOnly = false): Table {
+  const rows = GOALS.filter(
+    ({ workload }) => !measuredOnly || sections.some((section) => section.workload === workload),
+  ).map(({ workload, what, goal, measured }) => {
     const section = sections.find((candidate) => candidate.workload === workload);
     const found = section ? measured(section) : null;
     return [workload, what, goal, found?.shown ?? 'not measured', found === null ? '' : found.reached ? 'yes' : 'no'];

@@ -16,7 +16,7 @@ function summaryRow(section: Section, row: Row): string[] {
   const [first, ...others] = section.columns;
   if (row.missing !== null || !first) return [section.workload, row.label, '–', '', '', '', '', row.missing ?? ''];
   const cell = (key: string): string => {
-    const spread = row.figures[key];
+    const spread = section.columns.some((column) => column.key === key) ? row.figures[key] : undefined;
     return spread ? show(spread) : '';
   };
   const rest = others.filter(({ key }) => !OWN_COLUMN.includes(key) && row.figures[key]);
@@ -93,7 +93,7 @@ export function plain(table: Table): string {
       .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
       .join('  ')
       .trimEnd();
-  const rule = widths.map((width) => '─'.repeat(Math.min(width, 40))).join('  ');
+  const rule = widths.map((width, column) => '─'.repeat(column === widths.length - 1 ? 3 : width)).join('  ');
   const [first = '', ...rest] = table.map(line);
   return [first, rule, ...rest].join('\n');
 }

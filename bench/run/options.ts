@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { CONTESTANTS } from '../contestants/all.ts';
 import type { Contestant } from '../contestants/contestant.ts';
 import { WORKLOADS } from '../workloads/all.ts';
+import { sockets } from '../workloads/sockets.ts';
 import type { Setting, Workload } from '../workloads/workload.ts';
 
 export const USAGE = `Usage: npm run bench -- [options]
@@ -27,8 +28,6 @@ export interface Options {
   readonly runs: number;
   readonly shape: Shape;
   readonly graph: string | null;
-  /** Null: the workloads. */
-  readonly sockets: number | null;
   /** Null: nowhere. */
   readonly out: string | null;
 }
@@ -52,15 +51,16 @@ export function readOptions(args: readonly string[]): Options {
   if (shape.friends % 2 !== 0 || shape.friends >= shape.viewers) {
     throw new Error(`--friends must be even and below --viewers (${shape.viewers}), not ${shape.friends}.`);
   }
-  const runs = whole('--runs', values.runs, values.quick ? 1 : RUNS);
-  const usual = runs === RUNS && JSON.stringify(shape) === JSON.stringify(FULL);
+  const scale = values.sockets === undefined ? null : sockets(whole('--sockets', values.sockets, 0));
+  const usualRuns = values.quick || scale ? 1 : RUNS;
+  const runs = whole('--runs', values.runs, usualRuns);
+  const usual = !values.quick && runs === usualRuns && JSON.stringify(shape) === JSON.stringify(FULL);
   return {
-    workloads: pick('--only', values.only, WORKLOADS),
-    contestants: pick('--contestants', values.contestants, CONTESTANTS),
+    workloads: scale ? [scale] : pick('--only', values.only, WORKLOADS),
+    contestants: pick('--contestants', scale ? 'rollcall' : values.contestants, CONTESTANTS),
     runs,
     shape,
     graph: values.graph ?? null,
-    sockets: values.sockets === undefined ? null : whole('--sockets', values.sockets, 0),
     out: values.out ?? (usual ? HERE : null),
   };
 }

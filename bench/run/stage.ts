@@ -57,6 +57,9 @@ export class Stage {
       const result = await Promise.race([act(stage), stage.server.failure]);
       stage.crowd.check();
       return result;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`${why}\nThe server had said:\n${stage.server.output}`, { cause: error });
     } finally {
       await undoAll(stage.#undo);
     }
