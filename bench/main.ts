@@ -35,7 +35,7 @@ async function main(args: readonly string[]): Promise<number> {
   say(`${conditions.machine}; ${conditions.versions}`);
   const setting: Setting = {
     ...options.shape,
-    facebook: options.graph === null ? facebookLikeGraph() : graphFromFile(options.graph),
+    facebook: options.graph === null ? facebookLikeGraph(options.shape.people) : graphFromFile(options.graph),
     under,
     status: (what) => status.note(what),
   };

@@ -10,7 +10,7 @@ import { type Contestant, type ContestantName, type Origin, type Place, userId }
 import { type GraphQLOperations, graphqlDialect, graphqlOverHttp } from './graphql-dialect.ts';
 import { batches } from './seeding.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const SERVER = fileURLToPath(new URL('../rollcall.mjs', import.meta.url));
 /** What the origin's own sessions are bound to. */
 const CONNECTION = 'origin';
 const PAIRS_AT_ONCE = 500;
@@ -32,14 +32,14 @@ export function rollcall(name: ContestantName, label: string, coalesceMs: number
   return {
     name,
     label,
-    script: MAIN,
-    args: ['serve'],
+    script: SERVER,
+    args: [],
     ready: /Rollcall is ready at http:\/\/[^\s/]+:(\d+)\//,
     redis: 'redis',
     dialect: graphqlDialect(operations),
     ordered: true,
     http: graphqlOverHttp(operations),
-    env: ({ redisUrl }) => ({ PORT: '0', AUTH_MODE: 'dev', NODE_ENV: '', DRAIN_MS: '0', REDIS_URL: redisUrl }),
+    env: ({ redisUrl }) => ({ PORT: '0', DRAIN_MS: '0', REDIS_URL: redisUrl }),
     openOrigin,
   };
 }

@@ -102,12 +102,15 @@ export function graphFromFile(file: string): Graph {
   return Graph.of(ids.size, [...pairs.values()]);
 }
 
-/** What ego-Facebook is like: so many people and pairs, and somebody with about a thousand friends. */
-const FACEBOOK = { people: 4_039, pairs: 88_234, exponent: 0.45 } as const;
+/** What ego-Facebook is like: 88,234 pairs among 4,039 people, and somebody with about a thousand friends. */
+export const FACEBOOK_PEOPLE = 4_039;
+const FACEBOOK_PAIRS = 88_234;
+const FACEBOOK_EXPONENT = 0.45;
 
-/** A graph with the same number of people and pairs and a tail as heavy. The same one each time. */
-export function facebookLikeGraph(): Graph {
-  const { people, pairs: wanted, exponent } = FACEBOOK;
+/** A graph with as many pairs for so many people, and a tail as heavy. The same one each time. */
+export function facebookLikeGraph(people: number): Graph {
+  const exponent = FACEBOOK_EXPONENT;
+  const wanted = Math.min((FACEBOOK_PAIRS / FACEBOOK_PEOPLE) * people, (people * people) / 8);
   const sums = new Float64Array(people);
   let sum = 0;
   for (let user = 0; user < people; user++) {

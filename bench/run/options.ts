@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CONTESTANTS } from '../contestants/all.ts';
 import type { Contestant } from '../contestants/contestant.ts';
+import { FACEBOOK_PEOPLE } from '../crowd/graph.ts';
 import { WORKLOADS } from '../workloads/all.ts';
 import { sockets } from '../workloads/sockets.ts';
 import type { Setting, Workload } from '../workloads/workload.ts';
@@ -20,7 +21,10 @@ export const USAGE = `Usage: npm run bench -- [options]
   --sockets N         instead of all that: so many viewers on one Rollcall process, who all drop and come back
   --out DIR           where results are written; a shape of one's own is only shown without it`;
 
-export type Shape = Pick<Setting, 'viewers' | 'friends' | 'seconds' | 'rate' | 'idle'>;
+export type Shape = Pick<Setting, 'viewers' | 'friends' | 'seconds' | 'rate' | 'idle'> & {
+  /** In the generated friend graph. */
+  readonly people: number;
+};
 
 export interface Options {
   readonly workloads: readonly Workload[];
@@ -32,14 +36,15 @@ export interface Options {
   readonly out: string | null;
 }
 
-const FULL: Shape = { viewers: 1_000, friends: 100, seconds: 5, rate: 150, idle: 10_000 };
-const QUICK: Shape = { viewers: 20, friends: 10, seconds: 1, rate: 100, idle: 100 };
+const FULL: Shape = { viewers: 1_000, friends: 100, seconds: 5, rate: 150, idle: 10_000, people: FACEBOOK_PEOPLE };
+const QUICK: Shape = { viewers: 20, friends: 10, seconds: 1, rate: 100, idle: 100, people: 100 };
 const RUNS = 5;
 const HERE = fileURLToPath(new URL('..', import.meta.url));
 
 /** Throws an error with what to do instead. */
 export function readOptions(args: readonly string[]): Options {
   const values = parse(args);
+  if (values.help) throw new Error(USAGE);
   const base = values.quick ? QUICK : FULL;
   const shape: Shape = {
     viewers: whole('--viewers', values.viewers, base.viewers),
@@ -47,6 +52,7 @@ export function readOptions(args: readonly string[]): Options {
     seconds: positive('--seconds', values.seconds, base.seconds),
     rate: positive('--rate', values.rate, base.rate),
     idle: whole('--idle', values.idle, base.idle),
+    people: base.people,
   };
   if (shape.friends % 2 !== 0 || shape.friends >= shape.viewers) {
     throw new Error(`--friends must be even and below --viewers (${shape.viewers}), not ${shape.friends}.`);
@@ -82,6 +88,7 @@ function parse(args: readonly string[]) {
         graph: { type: 'string' },
         sockets: { type: 'string' },
         out: { type: 'string' },
+        help: { type: 'boolean', default: false },
       },
     }).values;
   } catch (error) {

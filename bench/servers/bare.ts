@@ -1,8 +1,11 @@
-// The floor: no protocol, no store, no sign-in. A change comes in as prepared text and goes to each socket that watches.
+// The floor: no protocol, no store, no sign-in. A change comes in as text and its bytes go to each socket that watches.
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { type WebSocket, WebSocketServer } from 'ws';
+
+/** Prepared bytes are a text all the same; `send` takes them a little faster than a string. */
+const TEXT = { binary: false };
 
 /** Each user's friends, by id. */
 const friends = new Map<string, string[]>();
@@ -43,7 +46,8 @@ const commands = createTcpServer((connection) => {
     const text = line.slice(blank + 1);
     states.set(userId, text);
     const audience = watching.get(userId);
-    if (audience) for (const socket of audience) socket.send(text);
+    const prepared = Buffer.from(text);
+    if (audience) for (const socket of audience) socket.send(prepared, TEXT);
     connection.write('\n');
   });
 });
