@@ -39,7 +39,7 @@ class BareOrigin implements Origin {
     this.#first = async () => {
       await Promise.all(Array.from({ length: graph.users }, (_, user) => this.change(user, mark(user))));
     };
-    done(graph.users);
+    done('users', graph.users);
   }
 
   async attach({ output }: Parameters<Origin['attach']>[0]): Promise<void> {

@@ -39,7 +39,7 @@ export interface Place {
  */
 export interface Origin {
   /** Makes the friendships, and lets everybody be seen: online if `online`, with their first mark. */
-  seed(graph: Graph, online: boolean, mark: (user: number) => string, done: (users: number) => void): Promise<void>;
+  seed(graph: Graph, online: boolean, mark: (user: number) => string, done: Seeded): Promise<void>;
   /** Called once when the server runs, before any change. */
   attach(server: ServerProcess): Promise<void>;
   /** Resolves when no change to these users can be missed by who watches them now. */
@@ -48,6 +48,9 @@ export interface Origin {
   change(user: number, mark: string): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Is told how many have been written. */
+export type Seeded = (what: 'friendships' | 'users', count: number) => void;
 
 /** What a client says and hears over a WebSocket. Frames with marks in them never come here. */
 export interface Dialect {

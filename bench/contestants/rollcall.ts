@@ -62,8 +62,11 @@ async function openOrigin({ redisUrl }: Place): Promise<Origin> {
   };
   return {
     seed: async (graph: Graph, online, mark, done) => {
+      let befriended = 0;
       for (const pairs of batches(graph.pairs(), PAIRS_AT_ONCE)) {
         await engine.friends.befriend(pairs.map(([a, b]) => [userId(a), userId(b)] as const));
+        befriended += pairs.length;
+        done('friendships', befriended);
       }
       let seeded = 0;
       for (const users of batches(Array(graph.users).keys(), USERS_AT_ONCE)) {
@@ -75,7 +78,7 @@ async function openOrigin({ redisUrl }: Place): Promise<Origin> {
           }),
         );
         seeded += users.length;
-        done(seeded);
+        done('users', seeded);
       }
     },
     attach: async () => {},

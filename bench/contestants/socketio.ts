@@ -60,7 +60,7 @@ async function openOrigin({ redisUrl }: Place): Promise<Origin> {
           pipeline.hset('presence', userId(user), JSON.stringify(state));
         }
         await pipeline.exec();
-        done((users.at(-1) ?? 0) + 1);
+        done('users', (users.at(-1) ?? 0) + 1);
       }
     },
     attach: async () => {},

@@ -70,7 +70,7 @@ async function openOrigin({ redisUrl }: Place): Promise<Origin> {
           pipeline.hset(keys.presence(userId(user)), toHash({ ...state, status: online ? 'ONLINE' : 'OFFLINE' }));
         }
         await pipeline.exec();
-        done((users.at(-1) ?? 0) + 1);
+        done('users', (users.at(-1) ?? 0) + 1);
       }
     },
     attach: async () => {},

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RedisServer, startRedis } from '../../test/support/redis.ts';
-import { type Contestant, type Origin, userId } from '../contestants/contestant.ts';
+import { type Contestant, type Origin, type Seeded, userId } from '../contestants/contestant.ts';
 import { Crowd } from '../crowd/crowd.ts';
 import type { Graph } from '../crowd/graph.ts';
 import { Ledger } from '../crowd/ledger.ts';
@@ -21,7 +21,7 @@ export interface StageOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly sources?: readonly string[];
   readonly inspect?: ViewerParts['inspect'];
-  readonly seeding?: (users: number) => void;
+  readonly seeding?: Seeded;
   /** How many more servers of the same service run, off the measured core. Nobody connects to them. */
   readonly moreNodes?: number;
 }

@@ -61,7 +61,7 @@ export function sockets(count: number): Workload {
         under,
         env: { DISCONNECT_GRACE_MS: String(GRACE_MS) },
         sources: Array.from({ length: addresses }, (_, index) => `127.0.0.${index + 2}`),
-        seeding: (users: number) => status(`${users} of ${count} users written`),
+        seeding: (what: string, written: number) => status(`${written} ${what} written`),
         inspect: (bytes: Buffer, start: number, end: number) => {
           if (everybodyIsIn && bytes.subarray(start, end).includes(OFFLINE)) offline += 1;
         },
