@@ -63,6 +63,8 @@ async function main(args: readonly string[]): Promise<number> {
       conditions,
     };
     sections.push(section);
+    // Each time, so that what is measured is kept whatever comes later.
+    if (options.out !== null) write(options.out, section);
     say(`\n${workload.title}\n${plain(details(section))}`);
     const growth = points(section);
     if (growth) say(`\n${plain(growth)}`);
@@ -70,7 +72,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   say(plain(summary(sections)));
   say(`\n${plain(goals(sections, true))}`);
-  if (options.out !== null && failures.length === 0) write(options.out, sections, say);
+  if (options.out !== null) say(`\nWritten to ${join(options.out, 'results.md')}, results.svg and results.json.`);
   for (const failure of failures) console.error(`\nFAILED ${failure}`);
   return failures.length === 0 ? 0 : 1;
 }
@@ -127,14 +129,14 @@ async function conditionsOf({ shape, runs }: Options): Promise<Conditions> {
   };
 }
 
-function write(directory: string, measured: readonly Section[], say: (line: string) => void): void {
+/** Puts one workload in the place of what was measured of it before. */
+function write(directory: string, measured: Section): void {
   const order = [...WORKLOADS.map(({ name }) => name), 'sockets'];
-  const sections = merge(readResults(directory), measured, order);
+  const sections = merge(readResults(directory), [measured], order);
   mkdirSync(directory, { recursive: true });
   writeResults(directory, sections);
   writeFileSync(join(directory, 'results.md'), page(sections));
   writeFileSync(join(directory, 'results.svg'), chart(sections));
-  say(`\nWritten to ${join(directory, 'results.md')}, results.svg and results.json.`);
 }
 
 // What this process has started ends with it, but only where it exits by itself.

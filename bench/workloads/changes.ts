@@ -9,6 +9,7 @@ const COLUMNS: readonly Column[] = [
   { key: 'p50', label: 'p50', unit: 'ms' },
   { key: 'p99', label: 'p99', unit: 'ms' },
   { key: 'load', label: 'server busy', unit: '%' },
+  { key: 'driver', label: 'driver busy', unit: '%' },
 ];
 const STORM_ROUNDS = 3;
 /** Within which every user changes. */
