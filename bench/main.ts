@@ -28,6 +28,10 @@ const NO_PERSISTED = 'there are no persisted documents yet';
 /** Resolves with the exit code: 0 only when every contestant did all that it was given. */
 async function main(args: readonly string[]): Promise<number> {
   const options = readOptions(args);
+  for (const { obstacle } of options.workloads) {
+    const why = obstacle?.() ?? null;
+    if (why !== null) throw new Error(why);
+  }
   const status = new Status();
   const say = (line: string): void => status.say(line);
   const under = pinDriver(say);

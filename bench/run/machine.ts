@@ -25,8 +25,15 @@ export function pinDriver(say: (line: string) => void): readonly string[] {
   return ['taskset', '-c', String(SERVER_CORE)];
 }
 
-/** Raises what this process and its children may have open to at least `files`; null, or one line on what is missing. */
-export function raiseOpenFiles(files: number): string | null {
+/** Besides sockets: files, pipes, Redis. */
+const OTHER_FILES = 1_000;
+
+/**
+ * Raises what this process and its children may have open, for so many sockets; null, or one line on what is missing. The
+ * server and the driver each hold one end of every socket.
+ */
+export function raiseOpenFiles(sockets: number): string | null {
+  const files = sockets + OTHER_FILES;
   const [soft, hard] = openFiles();
   if (soft >= files) return null;
   try {
@@ -35,7 +42,8 @@ export function raiseOpenFiles(files: number): string | null {
     });
     return null;
   } catch {
-    return `ulimit -n is ${soft} (hard ${hard}) and ${files} are needed: raise it, or ask for fewer sockets.`;
+    const most = Math.max(0, hard - OTHER_FILES);
+    return `${sockets} sockets need ulimit -n ${files}, which may not be raised above ${hard} here: at most --sockets ${most}.`;
   }
 }
 

@@ -10,8 +10,6 @@ import type { Figures, Workload } from './workload.ts';
 const GRACE_MS = 180_000;
 /** One loopback address has ports for some 28,000 connections. */
 const SOCKETS_AN_ADDRESS = 10_000;
-/** Besides the sockets: files, pipes, Redis. */
-const OTHER_FILES = 1_000;
 /** How many clients are on their way in at once. */
 const AT_ONCE = 400;
 /** Changes of all users together, a second, while everybody comes back. */
@@ -45,10 +43,9 @@ export function sockets(count: number): Workload {
       { key: 'roster50', label: 'roster complete p50', unit: 's' },
       { key: 'in', label: 'all in the first time', unit: 's' },
     ],
+    obstacle: () => raiseOpenFiles(count),
     leavesOut: ({ name }) => (name === 'rollcall' ? null : 'this is about Rollcall'),
     run: async (contestant, { friends, under, status }) => {
-      const missing = raiseOpenFiles(count + OTHER_FILES);
-      if (missing !== null) throw new Error(missing);
       let offline = 0;
       let everybodyIsIn = false;
       const addresses = Math.ceil(count / SOCKETS_AN_ADDRESS);

@@ -10,6 +10,8 @@ export interface Workload {
   readonly about: string;
   /** The first one is what contestants are compared by. */
   readonly columns: readonly Column[];
+  /** One line on why it cannot be run on this machine, else null. */
+  obstacle?(): string | null;
   /** Null where the contestant can do it, else in a few words why not. */
   leavesOut(contestant: Contestant): string | null;
   run(contestant: Contestant, setting: Setting): Promise<Figures>;
