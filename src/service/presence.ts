@@ -4,7 +4,7 @@ import { type Explanation, explain } from '../presence/explain.ts';
 import type { PresenceRecord, Session, UserId } from '../presence/record.ts';
 import type { Rules } from '../presence/rules.ts';
 import type { Millis } from '../presence/time.ts';
-import type { PresenceStore } from '../store/port.ts';
+import type { LeaseTerms, PresenceStore } from '../store/port.ts';
 import type {
   Caller,
   CustomStatusInput,
@@ -42,9 +42,10 @@ export class Presence {
   readonly #lease: NodeLease;
   readonly #reaper: Reaper;
   readonly #keeper: Keeper;
+  readonly #terms: LeaseTerms;
   readonly #goodbyes = new Set<Promise<void>>();
   #lineage: string | null = null;
-  #restoring: Promise<void> = Promise.resolve();
+  #mending: Promise<void> = Promise.resolve();
   /** No lease counts as run out before then. */
   #heldUntil: Millis = 0;
   /** Nor, before then, one that this node did not see run out: it may be the first to run for a while. */
@@ -67,8 +68,13 @@ export class Presence {
     });
     const { nodeLeaseMs, heartbeatToleranceMs } = settings;
     const renewMs = Math.min(nodeLeaseMs / 3, heartbeatToleranceMs);
-    this.#lease = new NodeLease(store, { ms: nodeLeaseMs, settings: textOf(settings) }, renewMs, log, {
-      renamed: () => void this.#keeper.reconcile(),
+    this.#terms = { ms: nodeLeaseMs, settings: textOf(settings) };
+    this.#lease = new NodeLease(store, this.#terms, renewMs, log, {
+      renamed: () => {
+        // A lease that is unknown may not be the only one that the store has lost.
+        this.#mend();
+        void this.#keeper.reconcile();
+      },
       reached: (silentMs) => this.#reached(silentMs),
     });
     const mayJudge = (): boolean => this.#mayJudge;
@@ -225,15 +231,22 @@ export class Presence {
     this.#lineage = lineage;
     if (silentMs === null && !replaced) return;
     if (silentMs === Number.POSITIVE_INFINITY) void this.#compareSettings();
-    if (replaced) this.#restoring = this.#restoring.then(() => this.#restore());
+    if (replaced || silentMs === Number.POSITIVE_INFINITY) this.#mend();
     this.#holdAfter(silentMs ?? 0);
     void this.#keeper.reconcile();
   }
 
-  /** Tells the store what this node remembers of choices that it may have lost, until it has heard. Never rejects. */
+  #mend(): void {
+    this.#mending = this.#mending.then(() => this.#restore());
+  }
+
+  /** Brings back what the store may have lost and what is known of it, until it has heard. Never rejects. */
   async #restore(): Promise<void> {
     while (!this.#closed) {
       try {
+        const nodes = await this.#store.leases.adopt(this.#terms);
+        if (nodes > 0)
+          this.#log.warn({ nodes }, 'nodes that the store had forgotten are given time to renew their lease');
         await this.records.restoreAll();
         return;
       } catch (error) {

@@ -51,6 +51,12 @@ export class MemoryLeases implements NodeLeases {
     return lost;
   }
 
+  async adopt(): Promise<number> {
+    this.#mustBeOpen();
+    // Nothing is lost here.
+    return 0;
+  }
+
   async settings(): Promise<string[]> {
     this.#mustBeOpen();
     const running = [...this.#leases.values()].filter(({ lost }) => !lost);

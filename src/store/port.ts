@@ -116,6 +116,11 @@ export interface NodeLeases {
   renew(node: NodeId, terms: LeaseTerms, first: boolean): Promise<boolean>;
   /** Incarnations that have not renewed for as long as they themselves have said that their lease lasts. */
   lost(): Promise<LostNode[]>;
+  /**
+   * Finds incarnations to which somebody is bound and of whose lease nothing is known, as in a store that has lost writes,
+   * and gives each one on these terms, as if it had been renewed now. Resolves with how many there were.
+   */
+  adopt(terms: LeaseTerms): Promise<number>;
   /** The different settings of all incarnations that have not been found lost. */
   settings(): Promise<string[]>;
   /** Users with a session bound to `node`, in pages: `limit` at most; commits that unbind them take them out. */

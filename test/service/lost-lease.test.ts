@@ -1,9 +1,11 @@
+import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { RedisFriendGraph } from '../../src/friends/redis/graph.ts';
 import type { Logger } from '../../src/log.ts';
 import { openRedis, type RedisConnection } from '../../src/redis/connection.ts';
 import { createRollcall, type RunningRollcall } from '../../src/service/create.ts';
 import { RedisPresenceStore } from '../../src/store/redis/redis-presence-store.ts';
+import { boundTo, commit, loadOne } from '../contract/presence-store-setting.ts';
 import { startProxy, type TcpProxy } from '../support/proxy.ts';
 import { quiet } from '../support/quiet.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
@@ -48,6 +50,24 @@ it('rule 2.9: a node whose renewal was held up for longer than its lease says at
   await path.heal();
   await until(() => said.some((line) => line.startsWith('the store was told again')));
   expect(said.filter((line) => line.startsWith('could not say again'))).toEqual([]);
+});
+
+it('rules 2.6, 5.5: sessions of a dead node that the store has forgotten end as those of any other', async () => {
+  await commit(store, 'bob', { over: boundTo('gone') });
+  const operator = new Redis(redis.url);
+  try {
+    await operator.del('rollcall:nodes');
+  } finally {
+    operator.disconnect();
+  }
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const [session] = (await loadOne(store, 'bob')).sessions;
+    if (!session || session.binding === null) break;
+    if (performance.now() > end) throw new Error(`It is bound still; the log says ${said.join('; ')}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await until(() => said.includes('released the sessions of a dead node'));
 });
 
 async function until(holds: () => boolean): Promise<void> {

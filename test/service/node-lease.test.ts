@@ -32,6 +32,10 @@ class UnsteadyLeases implements NodeLeases {
     return [];
   }
 
+  async adopt(): Promise<number> {
+    return 0;
+  }
+
   async settings() {
     return [];
   }

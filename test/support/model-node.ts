@@ -32,6 +32,7 @@ export class DistantStore implements PresenceStore {
     this.leases = {
       renew: (node, leaseMs, first) => link.call(() => leases.renew(node, leaseMs, first)),
       lost: () => link.call(() => leases.lost()),
+      adopt: (terms) => link.call(() => leases.adopt(terms)),
       settings: () => link.call(() => leases.settings()),
       members: (node, limit) => link.call(() => leases.members(node, limit)),
       forget: (node) => link.call(() => leases.forget(node)),

@@ -91,7 +91,7 @@ export class Committer {
     const partition = this.#partitions.of(userId);
     const nodes = new Set([...boundNodes(previous), ...boundNodes(record)]);
     return [
-      ...['head', 'due', 'log', 'forgotten'].map((kind) => this.#partitions.key(partition, kind)),
+      ...['head', 'due', 'log', 'forgotten', 'bound'].map((kind) => this.#partitions.key(partition, kind)),
       ...[...nodes].map((node) => this.#partitions.keyFor(partition, 'members', node)),
     ];
   }

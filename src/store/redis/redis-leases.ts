@@ -19,7 +19,8 @@ export class RedisLeases implements NodeLeases {
   readonly #mustBeReady: () => void;
   readonly #renew = new Script(new URL('./lua/renew-2.lua', import.meta.url));
   readonly #lost = new Script(new URL('./lua/lost-2.lua', import.meta.url));
-  readonly #forget = new Script(new URL('./lua/forget-2.lua', import.meta.url));
+  readonly #adopt = new Script(new URL('./lua/adopt-2.lua', import.meta.url));
+  readonly #forget = new Script(new URL('./lua/forget-3.lua', import.meta.url));
 
   /** `mustBeReady` throws UNAVAILABLE while the store cannot be used. */
   constructor(connection: RedisConnection, partitions: Partitions, mustBeReady: () => void) {
@@ -43,6 +44,15 @@ export class RedisLeases implements NodeLeases {
       lost.push({ node: fromText(reply[index] ?? ''), renewedAt: Number(reply[index + 1]) });
     }
     return lost;
+  }
+
+  async adopt({ ms, settings }: LeaseTerms): Promise<number> {
+    this.#mustBeReady();
+    const keys = this.#all((partition) => this.#partitions.key(partition, 'bound'));
+    const bound = await Promise.all(keys.map((key) => this.#connection.call(key, (redis) => redis.smembers(key))));
+    const nodes = [...new Set(bound.flat())];
+    if (nodes.length === 0) return 0;
+    return (await this.#adopt.run(this.#connection, KEYS, [Math.ceil(ms), settings, ...nodes])) as number;
   }
 
   async settings(): Promise<string[]> {
@@ -73,7 +83,8 @@ export class RedisLeases implements NodeLeases {
     const binding = `"node":${JSON.stringify(node)}`;
     const left = await Promise.all(
       this.#all((partition) => {
-        const keys = [this.#membersKey(partition, node), this.#partitions.key(partition, 'forgotten')];
+        const ofPartition = ['forgotten', 'bound'].map((kind) => this.#partitions.key(partition, kind));
+        const keys = [this.#membersKey(partition, node), ...ofPartition];
         const records = this.#partitions.keyFor(partition, 'record', '');
         return this.#forget.run(this.#connection, keys, [toText(node), binding, records, REMEMBER_SECONDS]);
       }),

@@ -3,7 +3,8 @@
 --
 -- KEYS: the record of each commit. What else a commit touches is named after it: all keys of a partition begin alike, up
 --       to and with the hash tag, and share a slot. A cluster must be told of them too, behind the records, or it would
---       run the script while some of them are at another master: head, due, log, forgotten, and the members of each node.
+--       run the script while some of them are at another master: head, due, log, forgotten, bound (the nodes to which
+--       somebody has been bound), and the members of each node.
 -- ARGV: 1 how many commits; 2 the command to publish with; 3 an epoch, in case a partition has none; 4 how many users the
 --       log of a partition holds; then for each commit
 --       control: 'revision deadline visible joins leaves', that is the expected revision, the deadline in ms or 'none',
@@ -81,6 +82,7 @@ local function commit(RECORD, at, expected, deadline, visible, joins, leaves)
   end
   for i = nodes + 1, nodes + joins do
     redis.call('SADD', partition .. 'members:' .. ARGV[i], user)
+    redis.call('SADD', partition .. 'bound', ARGV[i])
   end
   for i = nodes + joins + 1, nodes + joins + leaves do
     redis.call('SREM', partition .. 'members:' .. ARGV[i], user)
