@@ -23,7 +23,9 @@ export const settingsSchema = z.object({
     .describe('the address to listen on'),
   REDIS_URL: reads(parseRedisUrl)
     .optional()
-    .describe('redis://… or rediss://…: keep everything in Redis; none: the embedded engine, one process'),
+    .describe(
+      'redis://…, redis-sentinel://… or redis-cluster://…: keep everything in Redis; none: the embedded engine, one process',
+    ),
   DATABASE_URL: z.string().optional().describe('friend lists in PostgreSQL; none: in the same engine as presence'),
   AUTH_MODE: oneOf(['dev', 'jwt'])
     .optional()

@@ -274,9 +274,9 @@ export class People {
       // Also where nobody watches them any more by now: the friend list may be lost as well.
       while (!this.#closed && person.record !== null) {
         try {
-          const record = await this.#restore(userId, person.record);
-          if (this.#people.get(userId) === person && isNewer(record, person.record))
-            this.#apply(userId, person, record);
+          const before = person.record;
+          const record = await this.#restore(userId, before);
+          if (this.#people.get(userId) === person) this.#replace(userId, before, record);
           return;
         } catch (error) {
           if (!isUnavailable(error)) throw error;

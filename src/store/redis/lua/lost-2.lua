@@ -6,7 +6,7 @@
 -- Returns: {node, time of its last renewal in ms, node, time ...}
 -- Events: none
 local NODES, TERMS = KEYS[1], KEYS[2]
--- Of a node that has not said how long its lease is, ms: longer than anybody's.
+-- Of a node that has not said how long its lease is, ms: six times the default.
 local UNTOLD = 60000
 
 local time = redis.call('TIME')
