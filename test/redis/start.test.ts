@@ -68,7 +68,7 @@ function countOf(output: string, text: string): number {
   return output.split(text).length - 1;
 }
 
-describe('rule 10.5: a server that can never be used stops the start with one line', () => {
+describe('rule 10.7: a server that can never be used stops the start with one line', () => {
   test('which is all that is said, and exit code 1', async () => {
     const server = await redis();
     await operator(server).acl('SETUSER', 'narrow', 'on', '>pass', '+@all', '~other:*', '&*');
@@ -144,7 +144,7 @@ describe('rule 10.5: a server that can never be used stops the start with one li
   });
 });
 
-describe('rule 10.5: a server that cannot be used yet is waited for, with one line', () => {
+describe('rule 10.7: a server that cannot be used yet is waited for, with one line', () => {
   async function waits(url: string, line: RegExp): Promise<Running> {
     const running = serve(url, { LOG_LEVEL: 'info' });
     await running.says(line);
