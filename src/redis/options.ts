@@ -1,5 +1,6 @@
 import type { RedisOptions } from 'ioredis';
 import type { Millis } from '../presence/time.ts';
+import { AddressConnector } from './address-connector.ts';
 
 /** After this long a command that has not been answered fails. With one more in line before it: twice as long. */
 const COMMAND_TIMEOUT_MS: Millis = 5_000;
@@ -10,6 +11,7 @@ const LAST_RETRY_MS: Millis = 2_000;
 
 /** Of every connection. None queues while it is offline, and each comes back by itself. */
 export const COMMON: RedisOptions = {
+  Connector: AddressConnector,
   commandTimeout: COMMAND_TIMEOUT_MS,
   connectTimeout: COMMAND_TIMEOUT_MS,
   disconnectTimeout: 500,

@@ -1,9 +1,8 @@
-import { createConnection } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect as connectTls } from 'node:tls';
-import { AbstractConnector, Redis, type RedisOptions } from 'ioredis';
+import { AbstractConnector, Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
 import type { Millis } from '../presence/time.ts';
+import { type ConnectorClass, dial, type Stream } from './address-connector.ts';
 import { Backoff } from './backoff.ts';
 import { isReply } from './failure.ts';
 import { COMMON, EXAMINED } from './options.ts';
@@ -16,9 +15,6 @@ const LOOK_MS: Millis = 1_000;
 /** How long an answer of a sentinel is waited for. */
 const ANSWER_MS: Millis = 500;
 const RETRY_MS: Millis = 250;
-
-type Stream = Awaited<ReturnType<AbstractConnector['connect']>>;
-type ConnectorClass = NonNullable<RedisOptions['Connector']>;
 
 interface Sentinel {
   readonly address: RedisAddress;
@@ -82,8 +78,7 @@ export class Sentinels {
         const address = await sentinels.#master(() => this.connecting, tell);
         this.address = address;
         sentinels.#followers.add(this);
-        const { tls } = encryption(sentinels.#target);
-        this.stream = tls ? connectTls({ ...address, ...tls }) : createConnection({ ...address });
+        this.stream = dial(address, encryption(sentinels.#target).tls);
         this.stream.once('close', () => sentinels.#followers.delete(this));
         return this.stream;
       }

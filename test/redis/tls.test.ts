@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { dial } from '../../src/redis/address-connector.ts';
 import { openRedis } from '../../src/redis/connection.ts';
 import { eventually } from '../contract/presence-store-setting.ts';
 import { freePort, startRedis } from '../support/redis.ts';
@@ -81,6 +82,12 @@ describe('Redis over TLS', () => {
     expect(await complaintHere(`rediss://127.0.0.1:${port}`)).toMatch(
       /^Redis cannot be reached \(its certificate is of no authority that is trusted: [A-Z_]+; NODE_EXTRA_CA_CERTS names a file with more of them\); trying until it can$/,
     );
+  });
+
+  test('a second error of one socket, as TLS may tell of it, ends nothing', async () => {
+    const stream = dial({ host: '127.0.0.1', port: await freePort() }, {});
+    await new Promise((resolve) => stream.once('close', resolve));
+    expect(() => stream.emit('error', new Error('tlsv1 alert decode error'))).not.toThrow();
   });
 
   test('a certificate for another host', async () => {
