@@ -44,3 +44,8 @@ export function limitExceeded(message: string): RollcallError {
 export function unavailable(message: string, cause?: unknown): RollcallError {
   return new RollcallError('UNAVAILABLE', message, { cause });
 }
+
+/** Whether it may go well if it is tried again. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof RollcallError && error.code === 'UNAVAILABLE';
+}

@@ -77,6 +77,11 @@ export interface PresenceRecord {
   /** In the order in which they were set, the newest last. */
   readonly overrides: readonly Override[];
   readonly customStatus: CustomStatus | null;
+  /**
+   * The commit by which the user last chose something: an override, a custom status, from whom to hide. Left out where that
+   * has never been.
+   */
+  readonly chosen?: { readonly rev: Revision };
   /** When the user was last active, hidden or not; only the user may know. */
   readonly lastActiveAt: Millis | null;
   /** All who are not set apart; `hidden` here is what the user calls invisible. */
@@ -134,6 +139,7 @@ export function stamp(record: PresenceRecord, rev: Revision): PresenceRecord {
   return {
     ...record,
     rev,
+    ...(record.chosen?.rev === UNCOMMITTED ? { chosen: { rev } } : {}),
     everyone: stampAudience(record.everyone, rev),
     apart: mapValues(record.apart, (audience) => stampAudience(audience, rev)),
   };

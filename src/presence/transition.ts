@@ -13,7 +13,7 @@ import {
 } from './record.ts';
 import { MAX_HIDDEN_FROM, MAX_OVERRIDES, MAX_SESSIONS, type Rules } from './rules.ts';
 import { advance, conceals, settle } from './settle.ts';
-import { later, type Millis } from './time.ts';
+import { later, type Millis, UNCOMMITTED } from './time.ts';
 
 export interface Transition {
   /** The same object as before when the command changed nothing at all: there is nothing to commit. */
@@ -31,8 +31,17 @@ export interface Transition {
 export function transition(record: PresenceRecord, command: Command, now: Millis, rules: Rules): Transition {
   const at = notBefore(record, now);
   const advanced = advance(record, at, rules);
-  const next = settle(obey(advanced, command, at, rules), at, rules);
+  const obeyed = obey(advanced, command, at, rules);
+  const next = settle(isChoice(command) && obeyed !== advanced ? chosenNow(obeyed) : obeyed, at, rules);
   return { record: next, wakeAt: nextDeadline(next, rules), visible: differs(record, next) };
+}
+
+function isChoice({ type }: Command): boolean {
+  return type === 'setOverride' || type === 'clearOverride' || type === 'setCustomStatus' || type === 'setVisibility';
+}
+
+function chosenNow(record: PresenceRecord): PresenceRecord {
+  return { ...record, chosen: { rev: UNCOMMITTED } };
 }
 
 function obey(record: PresenceRecord, command: Command, now: Millis, rules: Rules): PresenceRecord {

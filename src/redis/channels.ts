@@ -73,7 +73,9 @@ export class PartitionChannels<C extends Change> {
 
   /**
    * Resolves with a revision: every change up to it in the partitions listened to has been told, and every later commit
-   * has a greater one. Those who ask at the same time share one round trip. Rejects UNAVAILABLE.
+   * has a greater one. Those who ask at the same time share one round trip. Rejects UNAVAILABLE, where a part of the data is
+   * out of reach not before all in the rest has been told. Where nobody listens in that part, it resolves with no revision
+   * of use.
    */
   caughtUp(): Promise<Revision> {
     this.#nextBarrier ??= this.#reading.then(() => {
@@ -97,21 +99,31 @@ export class PartitionChannels<C extends Change> {
       // One that is being opened has told nobody anything yet.
       channel.position === null ? [] : [{ partition, channel, before: channel.position }],
     );
-    const reading = this.#readHeads(channels.map(({ partition }) => partition));
-    this.#reading = reading.catch(() => undefined);
-    const { time, heads } = await reading;
-    const behind = channels.flatMap(({ channel, before }, index) => {
-      const head = heads[index] ?? NO_HEAD;
-      return channel.hasTold(head, before) ? [] : [channel.reach(head, before)];
-    });
-    await Promise.all(behind);
+    const groups = [channels.filter(({ channel }) => channel.live), channels.filter(({ channel }) => !channel.live)];
+    const readings = groups
+      .filter((group, index) => index === 0 || group.length > 0)
+      .map((group) => ({ group, reading: this.#readHeads(group.map(({ partition }) => partition)) }));
+    this.#reading = Promise.allSettled(readings.map(({ reading }) => reading));
+    const times = await Promise.allSettled(
+      readings.map(async ({ group, reading }) => {
+        const { time, heads } = await reading;
+        const behind = group.flatMap(({ channel, before }, index) => {
+          const head = heads[index] ?? NO_HEAD;
+          return channel.hasTold(head, before) ? [] : [channel.reach(head, before)];
+        });
+        await Promise.all(behind);
+        return time;
+      }),
+    );
+    const failed = times.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
     // A commit in the very microsecond of the reading may come after it.
-    return time - 1;
+    return Math.min(...times.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : 0))) - 1;
   }
 
   /**
    * The store's time in µs, then the heads: whatever they do not count yet is committed at that time or later. Of several
-   * servers the time of the one whose clock is behind.
+   * servers the time of the one whose clock is behind; 0 where one does not say.
    */
   async #readHeads(partitions: readonly number[]): Promise<{ time: number; heads: Head[] }> {
     const { connection, partitions: names } = this.#context;
@@ -119,13 +131,23 @@ export class PartitionChannels<C extends Change> {
     const servers = connection.servers();
     // All of it goes out in this order, to each server in one write.
     const [times, heads] = await Promise.all([
-      Promise.all(servers.map((server) => connection.ask(server, (redis) => redis.time()))),
+      Promise.all(servers.map((server) => this.#timeOf(server))),
       readKeys(connection, keys),
     ]);
     // A head may have been found on a server that was not asked for its time.
     if (connection.servers().some((server) => !servers.includes(server))) return this.#readHeads(partitions);
-    const micros = times.map(([seconds, rest]) => Number(seconds) * 1_000_000 + Number(rest));
-    return { time: Math.min(...micros), heads: heads.map(parseHead) };
+    return { time: Math.min(...times), heads: heads.map(parseHead) };
+  }
+
+  async #timeOf(server: string): Promise<number> {
+    const { connection } = this.#context;
+    try {
+      const [seconds, rest] = await connection.ask(server, (redis) => redis.time());
+      return Number(seconds) * 1_000_000 + Number(rest);
+    } catch (error) {
+      if (connection.sharded) return 0;
+      throw error;
+    }
   }
 
   async #release(partition: number, channel: PartitionChannel<C>): Promise<void> {

@@ -8,6 +8,7 @@ import { ClusterNodes } from './cluster-nodes.ts';
 import { isAway, isTryAgain, toRollcallError } from './failure.ts';
 import { CHECK_MS, COMMANDS, COMMON, SUBSCRIPTIONS } from './options.ts';
 import { CLOCK_KEY } from './partitions.ts';
+import { UnusableRedis } from './requirements.ts';
 import { ShardCarrier } from './shard-carrier.ts';
 import { slotOf } from './slot.ts';
 import { parseRedirect } from './slot-map.ts';
@@ -52,7 +53,11 @@ export class ClusterConnection extends BaseConnection {
       {
         changed: () => this.#changed(),
         time: (node, sentAt, time) => this.#noteTime(node, sentAt, time),
-        failed: (error, node) => this.logOutage(error, node),
+        failed: (error, node) => {
+          if (error instanceof UnusableRedis) this.refuse(error);
+          else this.logOutage(error, node);
+        },
+        risky: (line) => this.warnOnce(line),
       },
     );
     const open = (address: RedisAddress): Redis =>

@@ -4,23 +4,27 @@ import { unavailable } from '../errors.ts';
 import type { Millis } from '../presence/time.ts';
 import { hangUp } from './base-connection.ts';
 import { CHECK_MS } from './options.ts';
-import { NO_SLOTS, parseSlots, type SlotMap } from './slot-map.ts';
+import { readSlots, type SlotsAnswer } from './read-slots.ts';
+import { examineClusterNode } from './requirements.ts';
+import { NO_SLOTS, type SlotMap } from './slot-map.ts';
 import { nameOf, type RedisAddress } from './target.ts';
-import { within } from './within.ts';
 
 /** How often it is tried to find what is out of reach. */
 const SEARCH_MS: Millis = 250;
-/** How long the answer to where the slots are is waited for. */
-const ANSWER_MS: Millis = 2_000;
 /** How long a connection to a node without slots is kept that was asked for a key on its way there. */
 const GUEST_MS: Millis = 10_000;
+
+const DOWN = new Error('the cluster is down');
 
 export interface ClusterNodesEvents {
   /** Slots have moved, or a master has come into reach or gone out of it. */
   changed(): void;
   /** A master has said its time, ms, somewhere between `sentAt` and now. */
   time(node: string, sentAt: Millis, time: Millis): void;
+  /** UnusableRedis where the node can never be used. */
   failed(error: unknown, node: string): void;
+  /** Something about a node is not as it should be. */
+  risky(line: string): void;
 }
 
 interface Node {
@@ -29,6 +33,8 @@ interface Node {
   readonly opened: Promise<void>;
   /** It answers, and says that the cluster can be used. */
   up: boolean;
+  /** Nothing keeps it from being used for ever. */
+  examined: boolean;
   probing: boolean;
   /** Local time until which it is kept although it has no slots. */
   guestUntil: Millis;
@@ -183,14 +189,23 @@ export class ClusterNodes {
     return last;
   }
 
-  async #askStranger(address: RedisAddress): Promise<Answer | null> {
+  async #askStranger(address: RedisAddress): Promise<SlotsAnswer | null> {
     const redis = new Redis({ ...this.#options, ...address });
     redis.on('error', (error) => this.#events.failed(error, nameOf(address)));
     try {
       await redis.connect();
-      return await readSlots(redis, (error) => this.#events.failed(error, nameOf(address)));
     } catch {
       // Told by its `error` event. The next one may know.
+      redis.disconnect();
+      return null;
+    }
+    try {
+      await examineClusterNode(redis, nameOf(address));
+      const answer = await readSlots(redis, (error) => this.#events.failed(error, nameOf(address)));
+      if (answer?.usable === false) this.#events.failed(DOWN, nameOf(address));
+      return answer;
+    } catch (error) {
+      this.#events.failed(error, nameOf(address));
       return null;
     } finally {
       redis.disconnect();
@@ -217,7 +232,7 @@ export class ClusterNodes {
     const opened = redis.connect();
     // Who waits for it is told.
     opened.catch(() => {});
-    const node: Node = { name, redis, opened, up: false, probing: false, guestUntil: 0 };
+    const node: Node = { name, redis, opened, up: false, examined: false, probing: false, guestUntil: 0 };
     redis.on('error', (error) => this.#events.failed(error, name));
     redis.on('end', () => {
       if (this.#nodes.get(name) !== node) return;
@@ -237,13 +252,17 @@ export class ClusterNodes {
     node.probing = true;
     try {
       await node.opened;
+      if (!node.examined) {
+        for (const risk of await examineClusterNode(node.redis, name)) this.#events.risky(risk);
+        node.examined = true;
+      }
       const sentAt = performance.now();
       const time = node.redis.time().then(([seconds, micros]) => {
         this.#events.time(name, sentAt, Number(seconds) * 1000 + Number(micros) / 1000);
       });
       const [info] = await Promise.all([node.redis.cluster('INFO'), time]);
       const up = String(info).includes('cluster_state:ok');
-      if (!up) this.#events.failed(new Error('the cluster is down'), name);
+      if (!up) this.#events.failed(DOWN, name);
       this.#setUp(node, up);
     } catch (error) {
       if (!this.#closed) this.#events.failed(error, name);
@@ -260,26 +279,6 @@ export class ClusterNodes {
     if (!this.#looking) this.#schedule();
     this.#events.changed();
   }
-}
-
-interface Answer {
-  readonly slots: SlotMap;
-  /** Whoever gave it can use the cluster. */
-  readonly usable: boolean;
-}
-
-async function readSlots(redis: Redis, failed: (error: unknown) => void = () => {}): Promise<Answer | null> {
-  const answer = Promise.all([redis.cluster('SLOTS'), redis.cluster('INFO')]).then(
-    ([slots, info]) => ({
-      slots: parseSlots(slots, redis.options.host ?? ''),
-      usable: String(info).includes('cluster_state:ok'),
-    }),
-    (error: unknown) => {
-      failed(error);
-      return null;
-    },
-  );
-  return within(ANSWER_MS, answer, null);
 }
 
 function shuffled<T>(items: readonly T[]): T[] {

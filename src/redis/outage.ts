@@ -1,8 +1,17 @@
+import { ReplyError } from 'ioredis';
 import { isReply } from './failure.ts';
 
 /** Why a connection does not work, for the operator: one line. */
-export function describeOutage(error: unknown): string {
+export function describeOutage(cause: unknown): string {
+  const error = replyWithoutQuestion(cause) ?? cause;
   return `Redis cannot be ${isReply(error) ? 'used' : 'reached'} (${describeCause(error)}); trying until it can`;
+}
+
+/** What a server says that closes a connection at once, which ioredis takes for an answer to nothing. */
+function replyWithoutQuestion(error: unknown): Error | null {
+  if (!(error instanceof Error)) return null;
+  const reply = /^Command queue state error.*Last error: (?:ReplyError: )?(.*)/.exec(error.message)?.[1];
+  return reply === undefined ? null : new ReplyError(reply);
 }
 
 /** The same without the frame. */

@@ -46,11 +46,20 @@ export function whyUnusable(facts: ServerFacts, server: string): string | null {
       'or to several of its nodes with commas between them.'
     );
   }
-  const major = Number.parseInt(facts.version ?? '', 10);
-  if (!facts.valkey && major < OLDEST_REDIS) {
-    return `Redis at ${server} is version ${facts.version}: Rollcall needs Redis ${OLDEST_REDIS}.0 or newer, or Valkey.`;
+  return whyTooOld(facts, server);
+}
+
+/** The same for a server that is to be a node of a cluster. */
+export function whyUnusableInCluster(facts: ServerFacts, server: string): string | null {
+  if (!facts.clusterNode) {
+    return `Redis at ${server} is no node of a Redis Cluster: set REDIS_URL to redis://${server}, and to nothing else.`;
   }
-  return null;
+  return whyTooOld(facts, server);
+}
+
+function whyTooOld({ version, valkey }: ServerFacts, server: string): string | null {
+  if (valkey || !(Number.parseInt(version ?? '', 10) < OLDEST_REDIS)) return null;
+  return `Redis at ${server} is version ${version}: Rollcall needs Redis ${OLDEST_REDIS}.0 or newer, or Valkey.`;
 }
 
 /** What may go wrong one day on a server that says this, for the operator. */
@@ -104,6 +113,18 @@ export class Requirements {
       throw error;
     }
   }
+}
+
+/**
+ * Resolves with what is risky about a node of a cluster. Rejects with UnusableRedis where it can never be used, and with what
+ * ioredis rejects with.
+ */
+export async function examineClusterNode(redis: Redis, server: string): Promise<string[]> {
+  const info = await readInfo(redis);
+  const facts = info === null ? null : readFacts(info);
+  const unusable = facts && whyUnusableInCluster(facts, server);
+  if (unusable) throw new UnusableRedis(unusable);
+  return facts === null ? [] : risksOf(facts);
 }
 
 /** Null where that is forbidden, as hosted services may do. */

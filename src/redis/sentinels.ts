@@ -99,12 +99,15 @@ export class Sentinels {
 
   /** Asks until somebody knows; `wanted` says whether anybody still wants to. */
   async #master(wanted: () => boolean, tell: (type: string, error: Error) => void): Promise<RedisAddress> {
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       const master = await this.#ask();
       if (this.#closed || !wanted()) throw new Error('Connection is closed.');
       if (master !== null) return { host: master.host, port: master.port };
       const troubles = this.#sentinels.map(({ address, trouble }) => `${nameOf(address)}: ${describeCause(trouble)}`);
-      tell('error', new Error(`no sentinel names the master of ${this.#target.name}; ${troubles.join('; ')}`));
+      // The first time the connections to them may not have been made yet.
+      if (attempt > 1) {
+        tell('error', new Error(`no sentinel names the master of ${this.#target.name}; ${troubles.join('; ')}`));
+      }
       await delay(RETRY_MS, undefined, { ref: false });
     }
   }

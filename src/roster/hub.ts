@@ -6,7 +6,7 @@ import type { PresenceStore } from '../store/port.ts';
 import { RosterFeed } from './feed.ts';
 import { Gate } from './gate.ts';
 import { OwnFeed } from './own-feed.ts';
-import { People } from './people.ts';
+import { People, type Restore } from './people.ts';
 import { Roster } from './roster.ts';
 import type { RosterOptions } from './update.ts';
 
@@ -28,11 +28,12 @@ export class Hub {
   readonly #readings = new Gate(READINGS_AT_ONCE);
   #closed = false;
 
-  constructor(store: PresenceStore, graph: FriendGraph, log: Logger) {
+  /** `restore` brings back what the store has lost of what somebody has chosen; see People. */
+  constructor(store: PresenceStore, graph: FriendGraph, log: Logger, restore: Restore) {
     this.#store = store;
     this.#graph = graph;
     this.#log = log;
-    this.#people = new People(store, log, () => this.#staleChanged());
+    this.#people = new People(store, log, restore, () => this.#staleChanged());
   }
 
   /**

@@ -1,5 +1,7 @@
+import { isUnavailable } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { PresenceRecord, UserId } from '../presence/record.ts';
+import { chosenAt } from '../presence/restore.ts';
 import { NEVER, type Revision } from '../presence/time.ts';
 import { isNewer, type PresenceStore, type Unlisten } from '../store/port.ts';
 
@@ -8,11 +10,19 @@ export interface Watcher {
   personChanged(userId: UserId, before: PresenceRecord, after: PresenceRecord): void;
 }
 
+/**
+ * Brings back into the store what the user has chosen by `known`, where it has lost that. Resolves with the record as it
+ * stands then.
+ */
+export type Restore = (userId: UserId, known: PresenceRecord) => Promise<PresenceRecord>;
+
 interface Person {
   readonly watchers: Set<Watcher>;
   /** Null until loaded. */
   record: PresenceRecord | null;
   loading: Promise<void> | null;
+  /** What the store has lost of what they have chosen is being brought back. */
+  restoring: boolean;
 }
 
 interface Partition {
@@ -36,6 +46,7 @@ export class People {
   readonly #people = new Map<UserId, Person>();
   readonly #partitions = new Map<number, Partition>();
   readonly #lost = new Set<number>();
+  readonly #restore: Restore;
   readonly #onStale: (stale: boolean) => void;
   /** What is being read again, each as its latest attempt stands. */
   readonly #reloads = new Set<{ attempt: Promise<void> }>();
@@ -47,9 +58,10 @@ export class People {
   #barrier: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(store: PresenceStore, log: Logger, onStale: (stale: boolean) => void) {
+  constructor(store: PresenceStore, log: Logger, restore: Restore, onStale: (stale: boolean) => void) {
     this.#store = store;
     this.#log = log;
+    this.#restore = restore;
     this.#onStale = onStale;
   }
 
@@ -122,7 +134,7 @@ export class People {
   }
 
   #add(id: UserId): Person {
-    const person: Person = { watchers: new Set(), record: null, loading: null };
+    const person: Person = { watchers: new Set(), record: null, loading: null, restoring: false };
     this.#people.set(id, person);
     const number = this.#store.partitionOf(id);
     const partition = this.#partitions.get(number);
@@ -242,9 +254,40 @@ export class People {
 
   #apply(userId: UserId, person: Person, record: PresenceRecord): void {
     const before = person.record;
+    if (before !== null && chosenAt(before) > chosenAt(record)) {
+      void this.#bringBack(userId, person);
+      return;
+    }
     person.record = record;
     if (before === null) return;
     for (const watcher of person.watchers) watcher.personChanged(userId, before, record);
+  }
+
+  /**
+   * The store has lost what is known of somebody's choice. Who has hidden by it stays hidden: what is known is shown until
+   * the store knows it again.
+   */
+  async #bringBack(userId: UserId, person: Person): Promise<void> {
+    if (person.restoring) return;
+    person.restoring = true;
+    try {
+      // Also where nobody watches them any more by now: the friend list may be lost as well.
+      while (!this.#closed && person.record !== null) {
+        try {
+          const record = await this.#restore(userId, person.record);
+          if (this.#people.get(userId) === person && isNewer(record, person.record))
+            this.#apply(userId, person, record);
+          return;
+        } catch (error) {
+          if (!isUnavailable(error)) throw error;
+          await new Promise((resolve) => setTimeout(resolve, RELOAD_RETRY_MS).unref());
+        }
+      }
+    } catch (error) {
+      this.#log.error({ err: error, userId }, 'what the store has lost of a user cannot be brought back');
+    } finally {
+      person.restoring = false;
+    }
   }
 
   /** Reads again whom changes were missed of, for as long as it takes. */

@@ -104,9 +104,12 @@ export class Connection implements Outlet {
     if (!this.#life.check(roundMs)) this.terminate();
   }
 
-  /** What does not fit into the line at once goes out behind what is there already. */
+  /**
+   * What does not fit into the line at once goes out behind what is there already. A line that has ended would fail each
+   * such write at once, without end as long as something is on its way in it.
+   */
   #watchLine(): void {
-    this.#busy = this.#line.writableLength > 0;
+    this.#busy = this.#line.writable && this.#line.writableLength > 0;
     if (this.#busy) this.#line.write('', () => this.#watchLine());
     else this.#freed();
   }

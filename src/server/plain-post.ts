@@ -47,15 +47,17 @@ export async function answerPost(
   const { schema, report, rollcall, metrics } = options;
   const prepared = prepare(schema, asked, report);
   if (prepared.errors || prepared.operation.operation === 'subscription') return false;
-  let identity: Identity | null;
+  let identity: Identity;
   try {
     const token = tokenFromHeader(request.headers.authorization);
-    identity = token === null ? null : await options.authenticate(token);
+    // Who is told to sign in may be told by the status too.
+    if (token === null) return false;
+    identity = await options.authenticate(token);
   } catch {
     // It is asked once more, and the answer is written, by who answers the unusual.
     return false;
   }
-  const caller = identity && { userId: identity.userId, admin: identity.admin, connection: null };
+  const caller = { userId: identity.userId, admin: identity.admin, connection: null };
   const { document } = prepared;
   const result = await executeOperation({
     schema,

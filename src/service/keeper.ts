@@ -1,5 +1,5 @@
 import { setImmediate as breathe, setTimeout as delay } from 'node:timers/promises';
-import { RollcallError } from '../errors.ts';
+import { isUnavailable } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Command } from '../presence/command.ts';
 import { EMPTY_RECORD, type PresenceRecord, type UserId } from '../presence/record.ts';
@@ -134,8 +134,4 @@ export class Keeper {
     }
     return record;
   }
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof RollcallError && error.code === 'UNAVAILABLE';
 }

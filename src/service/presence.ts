@@ -44,6 +44,7 @@ export class Presence {
   readonly #keeper: Keeper;
   readonly #goodbyes = new Set<Promise<void>>();
   #lineage: string | null = null;
+  #restoring: Promise<void> = Promise.resolve();
   /** No lease counts as run out before then. */
   #heldUntil: Millis = 0;
   /** Nor, before then, one that this node did not see run out: it may be the first to run for a while. */
@@ -224,8 +225,22 @@ export class Presence {
     this.#lineage = lineage;
     if (silentMs === null && !replaced) return;
     if (silentMs === Number.POSITIVE_INFINITY) void this.#compareSettings();
+    if (replaced) this.#restoring = this.#restoring.then(() => this.#restore());
     this.#holdAfter(silentMs ?? 0);
     void this.#keeper.reconcile();
+  }
+
+  /** Tells the store what this node remembers of choices that it may have lost, until it has heard. Never rejects. */
+  async #restore(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        await this.records.restoreAll();
+        return;
+      } catch (error) {
+        this.#log.debug({ err: error }, 'what the store may have lost could not be brought back; trying on');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      }
+    }
   }
 
   /** Says once, at the start, where other nodes go by other settings: it works, but hardly anybody means it for long. */

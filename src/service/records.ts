@@ -1,13 +1,16 @@
-import { unavailable } from '../errors.ts';
+import { isUnavailable, unavailable } from '../errors.ts';
 import type { Command } from '../presence/command.ts';
-import type { PresenceRecord, UserId } from '../presence/record.ts';
+import { EMPTY_RECORD, type PresenceRecord, type UserId } from '../presence/record.ts';
+import { chosenAt, restore } from '../presence/restore.ts';
 import type { Rules } from '../presence/rules.ts';
 import { spare } from '../presence/spare.ts';
-import type { Millis, Revision } from '../presence/time.ts';
+import { type Millis, NEVER, type Revision } from '../presence/time.ts';
 import { transition } from '../presence/transition.ts';
 import type { Commit, CommitResult, PresenceStore } from '../store/port.ts';
 import { Remembered } from './remembered.ts';
 
+/** How many records are read at once to see whether they lack something. */
+const PAGE = 64;
 /** Each lost race is a commit won by somebody else; so many in a row for one user are no accident. */
 const MAX_ATTEMPTS = 64;
 
@@ -51,8 +54,36 @@ export class Records {
     return (await this.loadAll([userId]))[0] as PresenceRecord;
   }
 
-  loadAll(userIds: readonly UserId[]): Promise<PresenceRecord[]> {
-    return this.#store.load(userIds);
+  /** What the store has, and what this node remembers of choices that the store has lost. */
+  async loadAll(userIds: readonly UserId[]): Promise<PresenceRecord[]> {
+    const records = await this.#store.load(userIds);
+    const restored = records.map((record, index) => {
+      const userId = userIds[index] ?? '';
+      const known = this.#remembered.get(userId);
+      return known && chosenAt(known) > chosenAt(record) ? this.restore(userId, known) : record;
+    });
+    return Promise.all(restored);
+  }
+
+  /** Brings back into the store what the user has chosen by `known`, where it has lost that. Rejects as `apply` does. */
+  restore(userId: UserId, known: PresenceRecord): Promise<PresenceRecord> {
+    return this.#inTurn(userId, () => {
+      if (chosenAt(known) > chosenAt(this.#remembered.get(userId) ?? EMPTY_RECORD)) this.#remembered.set(userId, known);
+      return this.#apply(userId, { type: 'tick' }, false);
+    });
+  }
+
+  /** The same for everybody who is remembered; whom nothing helps is left out. Rejects UNAVAILABLE: call it again then. */
+  async restoreAll(): Promise<void> {
+    const chosen = this.#remembered.all().filter(([, known]) => chosenAt(known) > NEVER);
+    for (let from = 0; from < chosen.length; from += PAGE) {
+      const page = chosen.slice(from, from + PAGE);
+      const records = await this.#store.load(page.map(([userId]) => userId));
+      const lacking = page.filter(([, known], index) => chosenAt(known) > chosenAt(records[index] ?? EMPTY_RECORD));
+      for (const done of await Promise.allSettled(lacking.map(([userId, known]) => this.restore(userId, known)))) {
+        if (done.status === 'rejected' && isUnavailable(done.reason)) throw done.reason;
+      }
+    }
   }
 
   /**
@@ -89,10 +120,10 @@ export class Records {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       if (!this.#node.mayCommit()) throw unavailable('This node has to find the store again first; try again.');
       if (known === undefined) {
-        known = await this.load(userId);
+        known = (await this.#store.load([userId]))[0] ?? EMPTY_RECORD;
         fresh = true;
       }
-      const outcome = this.#reduce(known, command, fresh);
+      const outcome = this.#reduce(userId, known, command, fresh);
       if (outcome === null || (outcome.record === known && !fresh)) {
         // Nothing to do, or a refusal: only what the store says now can tell.
         known = undefined;
@@ -132,11 +163,18 @@ export class Records {
     this.#remembered.set(userId, record);
   }
 
-  #reduce(known: PresenceRecord, command: Command, fresh: boolean): ReturnType<typeof transition> | null {
+  #reduce(
+    userId: UserId,
+    known: PresenceRecord,
+    command: Command,
+    fresh: boolean,
+  ): ReturnType<typeof transition> | null {
     try {
       const now = this.#store.clock.now();
       const until = this.#node.sparedUntil(now, command);
-      return transition(until > now ? spare(known, now, until) : known, command, now, this.#rules);
+      const whole = restore(known, this.#remembered.get(userId) ?? known);
+      const outcome = transition(until > now ? spare(whole, now, until) : whole, command, now, this.#rules);
+      return whole === known ? outcome : { ...outcome, visible: true };
     } catch (error) {
       if (fresh) throw error;
       return null;

@@ -31,6 +31,11 @@ export class Remembered {
     return old;
   }
 
+  /** Everybody who is remembered, as of now. */
+  all(): [UserId, PresenceRecord][] {
+    return [...new Map([...this.#old, ...this.#young])];
+  }
+
   set(userId: UserId, record: PresenceRecord): void {
     const before = this.#young.get(userId);
     if (before === record) return;

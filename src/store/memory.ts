@@ -80,7 +80,7 @@ export class MemoryPresenceStore implements PresenceStore {
         throw unavailable('This node has lost its lease; try again.');
       }
     }
-    this.#newest = Math.max(this.#newest + 1, Math.floor(this.clock.now() * 1_000));
+    this.#newest = Math.max(this.#newest + 1, record.rev + 1, Math.floor(this.clock.now() * 1_000));
     const committed = stamp(record, this.#newest);
     this.#records.set(userId, committed);
     this.#deadlines.set(userId, wakeAt);

@@ -36,7 +36,7 @@ describe('a replica that takes the place of its master and knows less', () => {
     ['of partitions', partitions.key(1, 'head')],
     ['of the leases of nodes, the clock and the friend lists', NODES_KEY],
   ] as const) {
-    it(`rules 5.5, 10.3: the master ${what}; whoever was heard is not taken for gone`, {
+    it(`rules 5.5, 10.6: the master ${what}; whoever was heard is not taken for gone`, {
       timeout: 60_000,
     }, async () => {
       await scenes.rest();

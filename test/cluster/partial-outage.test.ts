@@ -3,6 +3,7 @@ import { DEFAULT_PARTITIONS, META_KEY, NODES_KEY, Partitions } from '../../src/r
 import { type Actor, post } from '../support/actors.ts';
 import { LEASE_MS } from '../support/fleet.ts';
 import { type ClusterNode, startRedisCluster } from '../support/redis-cluster.ts';
+import { Refused } from '../support/roaming-client.ts';
 import { EngineScenarios } from '../support/scenarios.ts';
 import { sleep } from '../support/stage.ts';
 
@@ -38,6 +39,20 @@ async function aPart(): Promise<{ master: ClusterNode; inside: Actor[]; outside:
   return { master, inside, outside };
 }
 
+/** What a node answers to a write, however long that takes. */
+async function outcomeOf(url: string, userId: string): Promise<string> {
+  const deadline = Date.now() + NOTICE_MS;
+  for (;;) {
+    try {
+      await post(url, userId, SET_CUSTOM_STATUS, { input: { text: 'nobody hears this' } });
+      return 'obeyed';
+    } catch (error) {
+      if (error instanceof Refused) return error.code;
+      if (Date.now() > deadline) throw error;
+    }
+  }
+}
+
 describe('a part of the store that is away', () => {
   for (const how of ['is down', 'says nothing'] as const) {
     const what = 'the people of the others go on, and nobody is taken for gone';
@@ -55,8 +70,7 @@ describe('a part of the store that is away', () => {
       }
       await sleep(2 * LEASE_MS);
       for (const url of stage.urls) {
-        const refused = post(url, away.userId, SET_CUSTOM_STATUS, { input: { text: 'nobody hears this' } });
-        await expect(refused).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+        expect(await outcomeOf(url, away.userId)).toBe('UNAVAILABLE');
         expect((await fetch(`${url}/readyz`)).status).toBe(200);
       }
       await here.say('all can hear this');
@@ -70,4 +84,25 @@ describe('a part of the store that is away', () => {
       await scenes.conclude(`one master ${how}`, { whole: wholeAt - healedAt });
     });
   }
+
+  it('rules 10.3, 10.5: the master that keeps the leases of nodes is down; nobody is taken for gone', {
+    timeout: 90_000,
+  }, async () => {
+    const { stage, engine: cluster } = scenes;
+    const master = await cluster.ownerOf(NODES_KEY);
+    const from = Date.now();
+    await master.kill();
+    await Promise.all(stage.observers.map((viewer) => viewer.until('it to be stale', () => viewer.stale, NOTICE_MS)));
+    await sleep(2 * LEASE_MS);
+    for (const url of stage.urls) {
+      expect(await outcomeOf(url, stage.actors[0]?.userId ?? '')).toBe('UNAVAILABLE');
+      expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    }
+    await master.restart();
+    await cluster.settled();
+    stage.outage(from);
+    await Promise.all(stage.observers.map((viewer) => viewer.until('it to be whole', () => !viewer.stale, NOTICE_MS)));
+    await sleep(LEASE_MS);
+    await scenes.conclude('the master of the leases is down');
+  });
 });

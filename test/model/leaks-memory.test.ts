@@ -11,6 +11,6 @@ test('rules 7 and 8.4: two worlds that differ in what is hidden from a viewer gi
       const other = await bytesOnMemory(story, 1);
       expect(other).toEqual(one);
     }),
-    modelRuns(80),
+    modelRuns(40),
   );
 }, 7_200_000);

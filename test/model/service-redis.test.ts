@@ -19,6 +19,15 @@ const SETTINGS = {
 /** Longer than between two audits. */
 const REST_MS = 900;
 
+/** Somebody who looks from the beginning. */
+const WATCHERS: readonly Step[] = [0, 1, 2].map((viewer) => ({
+  step: 'open',
+  viewer,
+  via: viewer,
+  only: null,
+  coalesceMs: 0,
+}));
+
 let redis: RedisServer;
 let publications: Publications;
 /** Over all runs. */
@@ -34,10 +43,10 @@ afterAll(async () => {
 });
 
 const runs = fc.record({
-  weather: fc.record({ losing: fc.constantFrom(0, 0.3, 0.9), repeating: fc.constantFrom(0, 0.2) }),
+  weather: fc.record({ losing: fc.constantFrom(0.2, 0.5), repeating: fc.constantFrom(0, 0.2) }),
   seed: fc.nat(1_000_000),
   nodes: fc.integer({ min: 1, max: 3 }),
-  friends: fc.array(fc.tuple(fc.nat(4), fc.nat(4)), { minLength: 2, maxLength: 6 }),
+  friends: fc.array(fc.tuple(fc.nat(4), fc.nat(4)), { minLength: 8, maxLength: 12 }),
   steps: modelSteps({ events: ['kill', 'start', 'cut', 'heal', 'heal'], time: false, maxLength: 30 }),
 });
 
@@ -49,7 +58,7 @@ async function play({ weather, seed, nodes, friends, steps }: Run): Promise<void
   const world = new ModelWorld(plant, { settings: SETTINGS, restMs: REST_MS, endless: true });
   try {
     await world.start(nodes, friends);
-    for (const step of steps.map((step: Step) => withoutEnds(step))) await world.take(step);
+    for (const step of [...WATCHERS, ...steps].map((step) => withoutEnds(step))) await world.take(step);
     await world.rest();
     await publications.mustBeRight();
     lost += plant.lost;
@@ -61,8 +70,8 @@ async function play({ weather, seed, nodes, friends, steps }: Run): Promise<void
 }
 
 test('rules 3 to 8: whatever people, nodes and the network do, each rule holds at each step, on Redis', async () => {
-  const { numRuns, ...more } = modelRuns(10);
-  await fc.assert(fc.asyncProperty(runs, play), { numRuns, endOnFailure: true, ...more });
+  // In real time nothing happens twice in the same way, so there is little to be had from shorter runs.
+  await fc.assert(fc.asyncProperty(runs, play), { ...modelRuns(10), endOnFailure: true });
   expect(publications.count).toBeGreaterThan(0);
   expect(lost).toBeGreaterThan(0);
 }, 7_200_000);

@@ -93,8 +93,10 @@ describe('a request of the plainest form is answered as by the layers that it le
   });
 
   test.each([['Basic x'], ['Bearer admin:'], ['']])('Authorization: %s', async (authorization) => {
-    const [plain, layered] = await both(ME, { authorization });
-    expect(plain).toEqual(layered);
+    for (const accept of ['application/json', 'application/graphql-response+json']) {
+      const [plain, layered] = await both(ME, { authorization, accept });
+      expect(plain).toEqual(layered);
+    }
   });
 
   test('a subscription over Server-Sent Events, whatever else would do as well', async () => {

@@ -185,7 +185,11 @@ describe('the sweep', () => {
     await start(plain);
     const expiresAt = plain.clock.now() + 2_000;
     const override = { status: 'AWAY', source: 'test', priority: 0, expiresAt } as const;
-    for (const userId of names(2_000, 'user')) await nodes[0]?.setOverride(user(userId), override);
+    for (const userId of names(2_000, 'user')) {
+      await nodes[0]?.setOverride(user(userId), override);
+      // Or the node could not renew its lease meanwhile.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     const from = plain.committed.length;
     const beating = new Promise<unknown>((resolve) => {
       plain.before = () => {

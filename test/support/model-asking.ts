@@ -170,12 +170,14 @@ export class Asks {
   async #end(device: Device, via: number): Promise<void> {
     device.shelterEnds(this.#scene.plant.now());
     device.shelter = null;
-    await this.#say(device.user, via, async (rollcall) => {
+    let at: ModelNode | null = null;
+    await this.#say(device.user, via, async (rollcall, node) => {
+      at = node;
       const record = await rollcall.endSession(callerOf(device.user), device.session);
       return [{ said: 'end', session: device.session }, record];
     });
-    // A node that was taken for dead brings back what its open connections keep, whoever has ended it meanwhile.
-    if (device.connection?.node.hasBroken) {
+    // A node that was taken for dead may bring back what its open connections keep, though it was ended elsewhere.
+    if (device.connection && (device.connection.node.hasBroken || device.connection.node !== at)) {
       this.#close(device.connection, null);
       device.connection = null;
     }

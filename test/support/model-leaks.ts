@@ -64,6 +64,12 @@ export async function bytesOnMemory(story: Story, which: 0 | 1): Promise<string[
       await look(4_000);
       for (const node of nodes) node.heal();
       await look(12_000);
+      await witness.tidy();
+      await look(4_000);
+      await witness.reveal();
+      await look(10);
+      await witness.tell({ by: 'hidden', via: 0, what: { ask: 'beat', device: 0, activity: 'ACTIVE', bind: false } });
+      await look(1_000);
       return steps;
     } finally {
       const closing = Promise.all([witness.close(), ...nodes.map(({ rollcall }) => rollcall.close())]);

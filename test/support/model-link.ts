@@ -70,7 +70,8 @@ export class Link {
   #standing: 'open' | 'stalled' | 'cut' | 'dead' = 'open';
   readonly #there = new Pipe(() => this.lag());
   readonly #back = new Pipe(() => this.lag());
-  readonly #news = new Pipe(() => this.lag());
+  /** Slower than answers: what was read may be newer than what is told next. */
+  readonly #news = new Pipe(() => this.lag() + this.lag() + this.lag());
   readonly #waiting = new Set<() => void>();
   readonly #events = new Set<LinkEvents>();
 

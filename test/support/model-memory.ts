@@ -60,7 +60,7 @@ export class MemoryPlant implements Plant {
     this.#weather = weather;
     this.#random = seeded(weather.seed);
     // Told, read, and whoever is told waits for one that is being read already.
-    this.lateMs = weather.lagMs * 6;
+    this.lateMs = weather.lagMs * 10;
     const clock = { now: () => time.now() };
     this.store = new WatchedStore({ clock });
     this.friends = new MemoryFriendGraph(clock);

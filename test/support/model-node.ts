@@ -138,8 +138,9 @@ class Line implements PresenceListener {
     const isAfterGap = this.#gap.size > 0;
     const tell = (): void => {
       if (this.#closed) return;
-      this.#listener.changed(userId, record);
+      // Who is told of a change takes it that all earlier ones are known.
       if (isAfterGap) this.notice();
+      this.#listener.changed(userId, record);
     };
     this.#link.tell(tell);
     if (fate === 'repeat') this.#link.tell(tell);

@@ -16,7 +16,8 @@ export class Publications {
 
   constructor(url: string) {
     this.#redis = new Redis(url);
-    this.#heard = new Redis(url);
+    // Else it might be asked how it is after it has begun to listen, and be connected anew.
+    this.#heard = new Redis(url, { enableReadyCheck: false });
     this.#heard.on('pmessage', (_pattern, channel: string, text: string) => this.#hear(channel, text));
   }
 

@@ -146,7 +146,7 @@ export class RedisPlant implements Plant {
     const line = new LossyLine(this.#server.port, () => this.#fate());
     this.#lines.push(line);
     const connection = openRedis(`redis://127.0.0.1:${await line.open()}`, { logger: quiet });
-    const store = new RedisPresenceStore(connection, { logger: quiet, partitions: 4, auditMs: 400 });
+    const store = new RedisPresenceStore(connection, { logger: quiet, partitions: 2, auditMs: 400 });
     await store.start();
     const friends = new RedisFriendGraph(connection);
     return {

@@ -19,7 +19,7 @@ const SETTINGS: ServiceSettings = {
   heartbeatToleranceMs: 100,
   disconnectGraceMs: 400,
   awayAfterMs: 300_000,
-  nodeLeaseMs: 600,
+  nodeLeaseMs: 300,
 };
 const START: Millis = 1_700_000_000_000;
 /** Until all leases have run out, every outage has been made good and every audit has been held. */
@@ -49,11 +49,20 @@ export async function playOnMemory({ weather, awayAfterMs, nodes, friends, steps
   });
 }
 
-/** How many runs a model is given: `usual` in the whole suite, MODEL_RUNS where more are asked for. */
-export function modelRuns(usual: number): { readonly numRuns: number; readonly seed?: number } {
-  const { MODEL_RUNS, MODEL_SEED } = process.env;
+const USUAL_SEED = 20_261_123;
+
+/**
+ * How many runs a model is given: `usual` in the whole suite, MODEL_RUNS where more are asked for. A failure prints its seed
+ * and path: MODEL_SEED and MODEL_PATH run it again. In the whole suite the seed is always the same one. With
+ * MODEL_SHRINK=no a failure is told as it was met.
+ */
+export function modelRuns(usual: number) {
+  const { MODEL_RUNS, MODEL_SEED, MODEL_PATH, MODEL_SHRINK } = process.env;
+  const seed = MODEL_SEED !== undefined ? Number(MODEL_SEED) : MODEL_RUNS === undefined ? USUAL_SEED : undefined;
   return {
     numRuns: MODEL_RUNS === undefined ? usual : Number(MODEL_RUNS),
-    ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
+    endOnFailure: MODEL_PATH !== undefined || MODEL_SHRINK === 'no',
+    ...(seed === undefined ? {} : { seed }),
+    ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
   };
 }

@@ -133,10 +133,18 @@ const race: fc.Arbitrary<Asking[]> = fc
   .tuple(user, fc.array(fc.record({ via, what: asks }), { minLength: 2, maxLength: 4 }))
   .map(([user, all]) => all.map((one) => ({ user, ...one })));
 
+/** One thing after the other, faster than it can be told. */
+const burst: fc.Arbitrary<Asking[]> = fc
+  .tuple(user, fc.array(via, { minLength: 2, maxLength: 6 }))
+  .map(([user, vias]) =>
+    vias.map((via, index) => ({ user, via, what: { ask: 'custom', text: `text ${index}`, forMs: null } })),
+  );
+
 const asked: fc.Arbitrary<Step> = fc
   .oneof(
     { weight: 6, arbitrary: asking.map((one) => [one]) },
     { weight: 3, arbitrary: race },
+    { weight: 2, arbitrary: burst },
     { weight: 2, arbitrary: fc.array(asking, { minLength: 2, maxLength: 3 }) },
   )
   .map((all) => ({ step: 'ask', all }));

@@ -1,3 +1,5 @@
+import { syncBuiltinESMExports } from 'node:module';
+import promises from 'node:timers/promises';
 import type { Millis } from '../../src/presence/time.ts';
 
 interface Timer {
@@ -101,10 +103,16 @@ export class VirtualTime {
       clearInterval: clear,
     };
     Object.assign(globalThis, replaced);
+    const { setTimeout: delay } = promises;
+    const virtualDelay = (ms?: Millis) => new Promise((resolve) => void this.#set(() => resolve(undefined), ms, false));
+    Object.assign(promises, { setTimeout: virtualDelay });
+    syncBuiltinESMExports();
     Object.defineProperty(performance, 'now', { configurable: true, value: () => this.#now - this.#began + 1 });
     this.#restore = () => {
       Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval });
       Reflect.deleteProperty(performance, 'now');
+      Object.assign(promises, { setTimeout: delay });
+      syncBuiltinESMExports();
     };
   }
 }

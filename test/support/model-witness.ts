@@ -83,6 +83,23 @@ export class Witness {
     } else await node?.rollcall.setVisibility(caller, { invisible, hideFrom, showTo: [] });
   }
 
+  /** Nothing is left of what they did in hiding. */
+  async tidy(): Promise<void> {
+    const say = (what: Ask) => this.tell({ by: 'hidden', via: 0, what });
+    for (const device of [0, 1]) await say({ ask: 'end', device });
+    for (const source of ['user', 'calendar']) {
+      await say({ ask: 'override', source, status: null, priority: 0, forMs: null });
+    }
+    await say({ ask: 'custom', text: null, forMs: null });
+  }
+
+  async reveal(): Promise<void> {
+    const all = CAST.map((_, index) => index);
+    const say = (what: Ask) => this.tell({ by: 'hidden', via: 0, what });
+    await say({ ask: 'visibility', invisible: false, hideFrom: [], showTo: all });
+    await say({ ask: 'override', source: 'hiding', status: null, priority: 0, forMs: null });
+  }
+
   async happen(open: Open): Promise<void> {
     switch (open.open) {
       case 'tell':

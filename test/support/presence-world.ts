@@ -64,7 +64,7 @@ export function shown({ rev: _, ...contents }: View): Shown {
  * A record without revisions, and without viewers who are kept apart for nothing but their view's revision: what must
  * not depend on when anybody looked.
  */
-export function unrevised({ rev: _, everyone, apart, ...rest }: PresenceRecord): unknown {
+export function unrevised({ rev: _, chosen: __, everyone, apart, ...rest }: PresenceRecord): unknown {
   const plain = (audience: Audience): unknown => ({ ...audience, view: shown(audience.view) });
   const same = (audience: Audience): boolean =>
     !audience.hidden && isDeepStrictEqual(plain(audience), plain({ ...everyone, hidden: false }));

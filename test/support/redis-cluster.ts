@@ -157,8 +157,8 @@ export class RedisCluster {
   async ownerOf(what: string | number): Promise<ClusterNode> {
     const slot = typeof what === 'number' ? what : slotOf(what);
     for (const { operator } of this.#running()) {
-      for (const [from, to, [, port]] of await slotsOf(operator)) {
-        const owner = this.nodes.find((node) => node.server.port === port);
+      for (const [from, to, [, , id]] of await slotsOf(operator)) {
+        const owner = this.nodes.find((node) => node.id === id);
         if (slot >= from && slot <= to && owner) return owner;
       }
     }
@@ -168,8 +168,8 @@ export class RedisCluster {
   /** Those that have slots. */
   async masters(): Promise<ClusterNode[]> {
     const masters = new Set<ClusterNode>();
-    for (const [, , [, port]] of await slotsOf(this.#anyRunning().operator)) {
-      for (const node of this.nodes) if (node.server.port === port) masters.add(node);
+    for (const [, , [, , id]] of await slotsOf(this.#anyRunning().operator)) {
+      for (const node of this.nodes) if (node.id === id) masters.add(node);
     }
     return [...masters];
   }
@@ -217,7 +217,7 @@ export class RedisCluster {
       `${replica.name} to be a master`,
       async () => {
         const views = await Promise.all(this.#running().map(({ operator }) => slotsOf(operator)));
-        const known = views.every((view) => view.some(([, , [, port]]) => port === replica.server.port));
+        const known = views.every((view) => view.some(([, , [, , id]]) => id === replica.id));
         if (!known) await urge();
         return known;
       },
@@ -239,7 +239,7 @@ export class RedisCluster {
     await this.#until(`slot ${slot} to be at ${to.name}`, async () => {
       const views = await Promise.all(this.#running().map(({ operator }) => slotsOf(operator)));
       return views.every((view) =>
-        view.some(([first, last, [, port]]) => slot >= first && slot <= last && port === to.server.port),
+        view.some(([first, last, [, , id]]) => slot >= first && slot <= last && id === to.id),
       );
     });
   }
@@ -282,7 +282,7 @@ export class RedisCluster {
     const replication = await operator.info('replication');
     if (!info.includes('cluster_state:ok') || replication.includes('master_link_status:down')) return null;
     const slots = await slotsOf(operator);
-    return JSON.stringify(slots.map(([from, to, [, port]]) => [from, to, port]).sort());
+    return JSON.stringify(slots.map(([from, to, [, , id]]) => [from, to, id]).sort());
   }
 
   async #until(what: string, holds: () => Promise<boolean>, ms = SETTLE_MS): Promise<void> {

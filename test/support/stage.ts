@@ -268,7 +268,8 @@ export class Stage {
     const asks = this.actors.flatMap((actor) => {
       const { life, status, mood } = actor;
       life.end(from);
-      actor.text = null;
+      // Brought back by rule 5.6 if somebody remembers it.
+      if (actor.text !== null) actor.unanswered += 1;
       return mood === null ? [] : [life.ask('beat', status)];
     });
     // Until the nodes have noticed, they go by the lists that they know.

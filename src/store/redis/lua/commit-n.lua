@@ -9,7 +9,7 @@
 --       control: 'revision deadline visible joins leaves', that is the expected revision, the deadline in ms or 'none',
 --                '1' to publish, and how many nodes the user gets bound to and freed from;
 --       user;
---       record: its own revision first, whatever it says, and "rev":-1 wherever the new one belongs besides;
+--       record: its own revision first, which the new one has to exceed, and "rev":-1 wherever the new one belongs besides;
 --       where published, user as JSON;
 --       the nodes that the user joins, then those that the user leaves.
 -- Returns: {time in µs, outcomes}, in the order of the commits
@@ -53,7 +53,8 @@ local function commit(RECORD, at, expected, deadline, visible, joins, leaves)
     lastRev, seq, epoch, floor, earliest = string.match(head, '^(%d+) (%d+) (%S+) (%d+) (%S+)$')
   end
   -- All of these are below 2^53, which doubles hold exactly; %.0f writes them in full.
-  local rev = string.format('%.0f', math.max(now, lastRev + 1, revision + 1))
+  local own = string.match(record, '^{"rev":(%d+),') or '0'
+  local rev = string.format('%.0f', math.max(now, lastRev + 1, revision + 1, own + 1))
   record = '{"rev":' .. rev .. string.sub(record, string.find(record, ',', 1, true), -1)
   -- Only a key can look like this: inside a string of JSON every quote has a backslash before it.
   if string.find(record, '"rev":-1', 1, true) then
