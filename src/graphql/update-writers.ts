@@ -36,7 +36,9 @@ export class UpdateWriters {
     const shape = this.#shapeOf(document);
     if (shape === null) return null;
     // Left out is not the same as null: it may have a default.
-    const values = shape.variables.map((name) => (variables && Object.hasOwn(variables, name) ? [variables[name]] : []));
+    const values = shape.variables.map((name) =>
+      variables && Object.hasOwn(variables, name) ? [variables[name]] : [],
+    );
     const key = JSON.stringify([shape.name, operationName ?? null, values]);
     const writer = this.#writers.get(key) ?? UpdateWriter.compile(operation);
     if (writer === null) return null;

@@ -39,6 +39,8 @@ export interface ChannelContext<C extends Change> {
   parse(message: string): C;
   /** A channel that was lost is subscribed again: it waits for `recover`. */
   resubscribed(): void;
+  /** The channels of which it is being read what was missed. */
+  readonly repairing: Set<unknown>;
 }
 
 type Position = Pick<Head, 'epoch' | 'seq' | 'rev'>;
@@ -199,9 +201,10 @@ export class PartitionChannel<C extends Change> {
       this.#repairSoon();
       return;
     }
-    this.#tell((listener) => listener.changed(change));
     if (this.#repairing) this.#meanwhile.push(change);
     else if (this.live && !this.#advance(change)) this.#repairSoon();
+    // Not before it is known whether anything before it is missing: see `unbroken` of the channels.
+    this.#tell((listener) => listener.changed(change));
     this.#arrivals.settle((head) => this.#isAt(head), !this.live);
   }
 
@@ -234,6 +237,7 @@ export class PartitionChannel<C extends Change> {
 
   async #run(): Promise<boolean> {
     const outage = this.#outages;
+    this.#context.repairing.add(this);
     try {
       while (this.#again) {
         this.#again = false;
@@ -257,6 +261,7 @@ export class PartitionChannel<C extends Change> {
       return true;
     } finally {
       this.#repairing = null;
+      this.#context.repairing.delete(this);
     }
   }
 

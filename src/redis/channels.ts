@@ -35,7 +35,7 @@ export class PartitionChannels<C extends Change> {
     resubscribed: () => void,
   ) {
     const readLog = new Script(new URL('./lua/changes-2.lua', import.meta.url));
-    this.#context = { connection, partitions, readLog, parse, resubscribed };
+    this.#context = { connection, partitions, readLog, parse, resubscribed, repairing: new Set() };
   }
 
   /**
@@ -56,6 +56,11 @@ export class PartitionChannels<C extends Change> {
       await this.#release(partition, channel);
       throw error;
     }
+  }
+
+  /** No change is known to be missing between those that have been told, but for what `lost` and `missed` say. */
+  get unbroken(): boolean {
+    return this.#context.repairing.size === 0;
   }
 
   /** The changes of these partitions are lost; of all, where `which` is left out. */

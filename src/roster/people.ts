@@ -231,7 +231,7 @@ export class People {
 
   /** No change is known to be missing. What arrives between a loss and its reading is no sign of what came before. */
   get #whole(): boolean {
-    return this.#lost.size === 0 && this.#reloads.size === 0;
+    return this.#lost.size === 0 && this.#reloads.size === 0 && this.#store.unbroken();
   }
 
   /** What has been told says up to where all have been told only where revisions are one order. */

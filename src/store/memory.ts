@@ -47,6 +47,10 @@ export class MemoryPresenceStore implements PresenceStore {
     return !this.#closed;
   }
 
+  unbroken(): boolean {
+    return true;
+  }
+
   whole(): boolean {
     return !this.#closed;
   }

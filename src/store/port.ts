@@ -52,6 +52,11 @@ export interface PresenceStore {
   listen(partition: number, listener: PresenceListener): Promise<Unlisten>;
 
   /**
+   * False while it is known that some change was not told which came before one that was, and `missed` has not named it yet.
+   */
+  unbroken(): boolean;
+
+  /**
    * Resolves with a revision such that every change up to it, in the partitions that are listened to, has been told:
    * a barrier between what others have seen already and what a new stream starts from.
    */

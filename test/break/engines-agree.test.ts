@@ -106,4 +106,4 @@ test('rules 1, 7 and 8: over HTTP both engines give the same answers to the same
     }),
     { numRuns: 20 },
   );
-});
+}, 120_000);

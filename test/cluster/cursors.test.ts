@@ -12,6 +12,8 @@ import { sharedCluster } from '../support/shared-cluster.ts';
 const VIEWER = 'ada';
 const FRIENDS = Array.from({ length: 12 }, (_, index) => `friend${index}`);
 const ROUNDS = 60;
+/** How many slots move at least while a viewer roams. */
+const MOVES = 4;
 const PATIENCE_MS = 20_000;
 /** Moves the revision of a partition on, as if the clock of its master had been this far ahead: KEYS head, ARGV µs. */
 const PUSH_AHEAD = `
@@ -129,7 +131,7 @@ describe('cursors of streams over several masters', () => {
     await roam(skew);
   });
 
-  it('rules 4.3, 6.1, 6.6: nor while slots move', { timeout: 60_000 }, async () => {
+  it('rules 4.3, 6.1, 6.6: nor while slots move', { timeout: 90_000 }, async () => {
     const { cluster } = shared;
     const masters = await cluster.masters();
     let moves = 0;
@@ -143,12 +145,13 @@ describe('cursors of streams over several masters', () => {
       }
     })();
     try {
-      await roam(async () => {});
+      // However long a move takes: some must have happened meanwhile.
+      do await roam(async () => {});
+      while (moves < MOVES);
     } finally {
       over = true;
       await moving;
     }
-    expect(moves).toBeGreaterThan(3);
   });
 
   it('rules 5.2, 6.4: after a failover with lost writes the roster is given anew, by a node that has not noticed too', async () => {

@@ -28,6 +28,37 @@ describe('rule 5.1: a jump in the count', () => {
     expect(heard.types).toEqual(['changed', 'changed', 'missed', 'changed']);
   });
 
+  test('is known before what shows it is told, until what was missed has been told', async () => {
+    const server = await setting().server();
+    const { store } = await setting().node(server.url, NO_AUDIT);
+    const operator = setting().operator(server.url);
+    const [user = '', unheard = '', next = ''] = neighbours(store, 3);
+    const unbroken: [userId: string, unbroken: boolean][] = [];
+    let tellMissed = (): void => {};
+    const missed = new Promise<void>((resolve) => {
+      tellMissed = resolve;
+    });
+    await store.listen(0, {
+      changed: (userId) => void unbroken.push([userId, store.unbroken()]),
+      missed: () => tellMissed(),
+      lost: () => {},
+      restored: () => {},
+    });
+    await commit(store, user);
+    await store.caughtUp();
+    await losePublication(operator, unheard);
+    await commit(store, next);
+    await missed;
+    await store.caughtUp();
+    await commit(store, user);
+    await store.caughtUp();
+    expect(unbroken).toEqual([
+      [user, true],
+      [next, false],
+      [user, true],
+    ]);
+  });
+
   test('a last message that never came is noticed by caughtUp, or by the audit', async () => {
     const server = await setting().server();
     const { store } = await setting().node(server.url, NO_AUDIT);

@@ -89,7 +89,26 @@ describe('scripts and keys', () => {
     // A record and the members of a node for each of them.
     expect(keys.length).toBeGreaterThan(2 * HOSTILE_IDS.length);
     const strays = keys.filter((key) => !/^rollcall:\{p([0-9]|[1-5][0-9]|6[0-3])\}:/.test(key));
-    expect(strays).toEqual(['rollcall:meta']);
+    expect(strays.sort()).toEqual(['rollcall:meta', 'rollcall:revision']);
+  });
+
+  test('rule 6.1: revisions are one order over all partitions, also where the clock has run back', async () => {
+    const server = await setting().server();
+    const { store } = await setting().node(server.url);
+    const operator = setting().operator(server.url);
+    const [ahead, others] = [neighbours(store, 5, 0), neighbours(store, 5, 1)];
+    const revisions = async (users: readonly string[]): Promise<number[]> =>
+      (await Promise.all(users.map((user) => commit(store, user)))).map(({ rev }) => rev);
+    // Those that go out together are made in one microsecond.
+    const together = await revisions([...ahead, ...others]);
+    expect(together).toEqual(together.toSorted((a, b) => a - b));
+    // What a clock that has run back by a minute leaves behind.
+    const minuteAhead = (store.clock.now() + 60_000) * 1_000;
+    await operator.set('rollcall:{p0}:head', `${minuteAhead} 5 epoch 0 ${Number.MAX_SAFE_INTEGER}`);
+    const [before = 0] = await revisions(ahead.slice(0, 1));
+    expect(before).toBeGreaterThan(minuteAhead);
+    const [after = 0] = await revisions(others.slice(0, 1));
+    expect(after).toBeGreaterThan(before);
   });
 
   test('while no deadline passes, looking for them is one command, however many there are', async () => {

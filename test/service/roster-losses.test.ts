@@ -13,6 +13,7 @@ class LossyStore extends MemoryPresenceStore {
   readonly #lines = new Set<PresenceListener>();
   readonly #missed = new Set<UserId>();
   #losing = false;
+  #broken = false;
   #lineages = 0;
 
   override async listen(partition: number, listener: PresenceListener) {
@@ -38,10 +39,25 @@ class LossyStore extends MemoryPresenceStore {
     this.#lineages += 1;
   }
 
+  override unbroken(): boolean {
+    return !this.#broken;
+  }
+
   /** From now on changes are lost. */
   lose(): void {
     this.#losing = true;
     for (const line of this.#lines) line.lost();
+  }
+
+  /** From now on messages are lost, and nobody knows. */
+  drop(): void {
+    this.#losing = true;
+  }
+
+  /** Messages arrive again, and their count shows what was lost. */
+  showGap(): void {
+    this.#losing = false;
+    this.#broken = true;
   }
 
   /** Changes arrive again; what was lost has not been read. */
@@ -114,6 +130,23 @@ describe('rosters of a store that loses changes', () => {
     expect(second.items[0]?.reset).toBe(false);
     expect(second.status('bob')).toBe('ONLINE');
     await second.close();
+    await other.close();
+  });
+
+  it('rule 6.1: a cursor that was given while a gap was being closed brings what was in it', async () => {
+    const other = await createRollcall({ store, friends: graph, settings: SETTINGS, log: quiet });
+    const first = await watch();
+    store.drop();
+    await rollcall.heartbeat(user('bob'), beat('b1'));
+    store.showGap();
+    await rollcall.heartbeat(user('cy'), beat('c1'));
+    await first.sees('cy', 'ONLINE');
+    expect(first.status('bob')).toBe('OFFLINE');
+
+    const second = await watch(first.cursor, other);
+    expect(second.items[0]?.reset).toBe(false);
+    expect(second.status('bob')).toBe('ONLINE');
+    for (const reader of [first, second]) await reader.close();
     await other.close();
   });
 

@@ -9,6 +9,9 @@ import { commit, eventually, Heard } from '../contract/presence-store-setting.ts
 import { quiet } from '../support/quiet.ts';
 import { beat, SETTINGS, user } from './world.ts';
 
+/** Renewals that a busy machine makes late are no outage. */
+const STEADY = { ...SETTINGS, heartbeatIntervalMs: 100, heartbeatToleranceMs: 700, nodeLeaseMs: 3_000 };
+
 /** How many a node works on at once, and one command of a client's. */
 const AT_ONCE = 64 + 1;
 
@@ -86,7 +89,7 @@ describe('the sweep', () => {
     store = on;
     graph = new MemoryFriendGraph(store.clock);
     for (let node = 0; node < count; node += 1) {
-      nodes.push(await createRollcall({ store, friends: graph, settings: SETTINGS, log: quiet }));
+      nodes.push(await createRollcall({ store, friends: graph, settings: STEADY, log: quiet }));
     }
   }
 
@@ -115,15 +118,16 @@ describe('the sweep', () => {
   it('rule 1.13: nor is looked at again each second', async () => {
     const watched = new WatchedStore();
     await leaveOverdue(watched, ['poison']);
-    watched.looks.clear();
     watched.isPoison = () => true;
+    /** By the beginning of the sweep that looked. */
+    const looks: number[] = [];
+    watched.before = () => void looks.push([...watched.sweeps].at(-1) ?? 0);
     await start(watched);
     await eventually(
-      async () => watched.sweeps.size,
-      (sweeps) => sweeps >= 7,
+      async () => looks.length,
+      (count) => count >= 3,
     );
-    expect(watched.looks.get('poison')).toBeGreaterThanOrEqual(2);
-    expect(watched.looks.get('poison')).toBeLessThanOrEqual(4);
+    expect((looks[2] ?? 0) - (looks[1] ?? 0)).toBeGreaterThanOrEqual(2_000);
   });
 
   it('rule 1.13: a deadline that the record does not ask for is put right with one commit', async () => {

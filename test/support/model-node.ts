@@ -65,6 +65,11 @@ export class DistantStore implements PresenceStore {
     return this.#link.up;
   }
 
+  /** What was missed is told before what comes after it. */
+  unbroken(): boolean {
+    return true;
+  }
+
   reach(): Promise<boolean> {
     return this.#link
       .call(() => this.#store.reach())

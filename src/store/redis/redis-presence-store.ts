@@ -164,6 +164,10 @@ export class RedisPresenceStore implements PresenceStore {
     });
   }
 
+  unbroken(): boolean {
+    return this.#channels.unbroken;
+  }
+
   async caughtUp(): Promise<Revision> {
     this.#mustBeReady();
     // Who serves a part now may know less than has been told of it already: nobody goes on from there as if it did not.

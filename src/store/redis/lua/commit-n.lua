@@ -19,12 +19,18 @@
 --          {-2, error}: a key holds what none of our scripts can have put there; the commit may be half done.
 --          With {0} and {-1} nothing was written.
 -- Events: {"epoch", "seq", "id", "record"} as JSON on the channel of the partition
+--
+-- Where there is no cluster, it also touches rollcall:revision.
 local COMMITS, PUBLISH, NEW_EPOCH, LOG_SIZE = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 -- The number in the head for "no deadline": Number.MAX_SAFE_INTEGER.
 local NO_DEADLINE = '9007199254740991'
+-- Where one server has all partitions their revisions are one order, also where its clock has run back: the newest one.
+local ORDER = PUBLISH == 'PUBLISH' and 'rollcall:revision'
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+local newest = tonumber(ORDER and redis.call('GET', ORDER) or 0)
+local newestBefore = newest
 
 -- `at` is where the arguments of the commit begin.
 local function commit(RECORD, at, expected, deadline, visible, joins, leaves)
@@ -54,13 +60,16 @@ local function commit(RECORD, at, expected, deadline, visible, joins, leaves)
   end
   -- All of these are below 2^53, which doubles hold exactly; %.0f writes them in full.
   local own = string.match(record, '^{"rev":(%d+),') or '0'
-  local rev = string.format('%.0f', math.max(now, lastRev + 1, revision + 1, own + 1))
+  local rev = string.format('%.0f', math.max(now, newest + 1, lastRev + 1, revision + 1, own + 1))
   record = '{"rev":' .. rev .. string.sub(record, string.find(record, ',', 1, true), -1)
   -- Only a key can look like this: inside a string of JSON every quote has a backslash before it.
   if string.find(record, '"rev":-1', 1, true) then
     record = string.gsub(record, '"rev":%-1', '"rev":' .. rev)
   end
   redis.call('SET', RECORD, record)
+  if ORDER then
+    newest = tonumber(rev)
+  end
 
   if deadline ~= 'none' then
     redis.call('ZADD', partition .. 'due', deadline, user)
@@ -119,5 +128,8 @@ for i = 1, COMMITS do
   end
   outcomes[i] = outcome
   at = at + 3 + visible + joins + leaves
+end
+if newest > newestBefore then
+  redis.call('SET', ORDER, string.format('%.0f', newest))
 end
 return { now, outcomes }
