@@ -125,10 +125,12 @@ export class PartitionChannel<C extends Change> {
 
   /**
    * The store can be read again. `everything`: it may have lost what it had told. Nothing happens where the channel is not
-   * lost, or not subscribed again yet.
+   * lost; where it is not subscribed again yet, `everything` is kept in mind for when it is.
    */
   recover(everything: boolean): void {
-    if (this.#standing === 'lost' && this.#subscribed) this.#recovered = this.#recover(everything);
+    if (this.#standing !== 'lost') return;
+    this.#everything ||= everything;
+    if (this.#subscribed) this.#recovered = this.#recover();
   }
 
   /** Whether everything up to `head` has been told, which was read when the channel stood at `before` or later. */
@@ -182,9 +184,9 @@ export class PartitionChannel<C extends Change> {
     throw unavailable('The store cannot be reached at the moment.');
   }
 
-  async #recover(everything: boolean): Promise<void> {
+  async #recover(): Promise<void> {
     const outage = this.#outages;
-    while (!(await this.#repair(everything))) if (this.#isOver(outage)) return;
+    while (!(await this.#repair(false))) if (this.#isOver(outage)) return;
     if (this.#isOver(outage)) return;
     this.#standing = 'live';
     this.#tell((listener) => listener.restored());
