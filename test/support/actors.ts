@@ -327,7 +327,8 @@ export class BeatingActor extends Actor {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (!this.#halted)
-        this.beat(this.life.ask('beat', this.status)).catch((error: unknown) => {
+        // After something that was obeyed late, it says how they are as well.
+        this.beat(this.life.ask(this.lateUntil === null ? 'beat' : 'activity', this.status)).catch((error: unknown) => {
           if (!this.#vanished) this.truth.wrong(String(error));
         });
     }, heartbeat.nextHeartbeatMs ?? 0);
