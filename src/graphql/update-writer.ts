@@ -74,7 +74,8 @@ export class UpdateWriter {
       for (const { slot, after } of this.#slots) text += this.#value(slot, update) + after;
       return text;
     } catch {
-      return toBinary(JSON.stringify(withClientErrors(this.#execute(update), this.#report)));
+      const { data, errors } = withClientErrors(this.#execute(update), this.#report);
+      return toBinary(JSON.stringify({ data, errors }));
     }
   }
 

@@ -13,6 +13,8 @@ const MAX_WRITERS = 32;
 interface Shape {
   /** Tells documents apart. */
   readonly name: number;
+  /** What is left of the document where only what is selected counts. */
+  readonly document: DocumentNode;
   /** The variables that decide what is selected. */
   readonly variables: readonly string[];
 }
@@ -32,15 +34,17 @@ export class UpdateWriters {
 
   /** Null where each update has to be executed by itself. */
   for(operation: OperationArguments): UpdateWriter | null {
-    const { document, operationName, variables } = operation;
-    const shape = this.#shapeOf(document);
+    const { operationName, variables } = operation;
+    const shape = this.#shapeOf(operation.document);
     if (shape === null) return null;
     // Left out is not the same as null: it may have a default.
-    const values = shape.variables.map((name) =>
-      variables && Object.hasOwn(variables, name) ? [variables[name]] : [],
-    );
+    const given = shape.variables.filter((name) => variables && Object.hasOwn(variables, name));
+    const values = Object.fromEntries(given.map((name) => [name, variables?.[name]]));
     const key = JSON.stringify([shape.name, operationName ?? null, values]);
-    const writer = this.#writers.get(key) ?? UpdateWriter.compile(operation);
+    // What is kept is nobody's in particular.
+    const context = { ...operation.context, caller: null };
+    const asked = { ...operation, document: shape.document, variables: values, context };
+    const writer = this.#writers.get(key) ?? UpdateWriter.compile(asked);
     if (writer === null) return null;
     this.#writers.delete(key);
     this.#writers.set(key, writer);
@@ -55,7 +59,10 @@ export class UpdateWriters {
     const known = this.#shapes.get(document);
     if (known !== undefined) return known;
     const variables = selectingVariables(this.#schema, document);
-    const shape = variables === null ? null : { name: this.#documents++, variables };
+    const shape =
+      variables === null
+        ? null
+        : { name: this.#documents++, document: onlySelections(this.#schema, document, variables), variables };
     this.#shapes.set(document, shape);
     return shape;
   }
@@ -82,4 +89,24 @@ function selectingVariables(schema: GraphQLSchema, document: DocumentNode): stri
     }),
   );
   return shared ? [...names].sort() : null;
+}
+
+/** Without what says whom to watch and from where: no viewer's ids and cursors are kept, nor read again for each view. */
+function onlySelections(schema: GraphQLSchema, document: DocumentNode, variables: readonly string[]): DocumentNode {
+  const types = new TypeInfo(schema);
+  return visit(
+    document,
+    visitWithTypeInfo(types, {
+      VariableDefinition: ({ variable }) => (variables.includes(variable.name.value) ? undefined : null),
+      Field: (field) =>
+        types.getParentType() === schema.getSubscriptionType()
+          ? {
+              ...field,
+              alias: field.alias ?? field.name,
+              name: { ...field.name, value: 'friendsPresence' },
+              arguments: [],
+            }
+          : undefined,
+    }),
+  );
 }

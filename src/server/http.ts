@@ -47,6 +47,12 @@ export function pathOf(request: IncomingMessage): string | null {
 async function answer(parts: HttpParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = pathOf(request);
   if (path === GRAPHQL_PATH) {
+    const { host } = request.headers;
+    // Addresses are made of it.
+    if (host !== undefined && !URL.canParse(`http://${host}/`)) {
+      request.resume();
+      return sendText(response, 400, 'The Host header names no host.');
+    }
     const result = await parts.graphql(request, response);
     if (result === null) return;
     if (result.headers.get('content-type')?.startsWith('text/html')) protectPage(response);

@@ -156,6 +156,20 @@ describe('texts that are shared', () => {
     expect(writers.for(operation(document, { open: null }))).toBeNull();
   });
 
+  it('are the same whomever it is about, and keep nothing of who asked', () => {
+    const writers = new UpdateWriters(schema);
+    const document = parse(
+      'subscription ($ids: [ID!]!, $after: String) { p: presence(userIds: $ids, after: $after) { cursor changes { id } } }',
+    );
+    const [someone] = fc.sample(view, 1);
+    if (!someone) throw new Error('There is no view.');
+    const given = { reset: false, removed: [], cursor: 'c', stale: false, changes: [{ id: 'b', view: someone }] };
+    const first = operation(document, { ids: ['b'], after: 'x' });
+    const second = operation(document, { ids: ['c'] });
+    expect(writers.for(first)?.write(given)).toBe(plain(first, given));
+    expect(writers.for(second)).toBe(writers.for(first));
+  });
+
   it('are not made of what depends on the viewer', () => {
     const writers = new UpdateWriters(schema);
     expect(writers.for(operation(parse('subscription { viewer { id } }')))).toBeNull();

@@ -81,6 +81,22 @@ describe('beside GraphQL', () => {
 });
 
 describe('GraphQL over HTTP', () => {
+  test('a Host header that names no host is 400, whatever comes with it', async () => {
+    const { port } = new URL(server.url);
+    for (const host of ['a b', '[', 'localhost:99999']) {
+      const status = await new Promise<number | undefined>((resolve, reject) => {
+        const headers = { host, 'content-type': 'application/json', ...as('ada') };
+        const options = { port, host: '127.0.0.1', method: 'POST', path: '/graphql', headers };
+        const request = httpRequest(options, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        request.on('error', reject).end(JSON.stringify({ query: ME }));
+      });
+      expect([host, status]).toEqual([host, 400]);
+    }
+  });
+
   test('POST and GET', async () => {
     expect((await post({ query: ME }, as('ada'))).body).toEqual({ data: { viewer: { id: 'ada' } } });
     const response = await fetch(`${server.url}/graphql?query=${encodeURIComponent(ME)}`, { headers: as('bob') });
