@@ -135,9 +135,7 @@ export class ClusterNodes {
   /** Looks where the slots are now and tries every master. Resolves when the slots are known. Never rejects. */
   look(): Promise<void> {
     this.#again = true;
-    this.#looking ??= this.#lookAround().finally(() => {
-      this.#looking = null;
-    });
+    this.#looking ??= this.#lookAround();
     return this.#looking;
   }
 
@@ -151,17 +149,22 @@ export class ClusterNodes {
   }
 
   async #lookAround(): Promise<void> {
-    clearTimeout(this.#timer);
-    while (this.#again && !this.#closed) {
-      this.#again = false;
-      const slots = await this.#readSlots();
-      if (this.#closed) return;
-      if (slots) this.#take(slots);
-      for (const name of this.names()) void this.#probe(name);
-      // What seemed to have changed while it looked is what it has seen; else one change would be looked at many times.
-      if (this.#again) await delay(SEARCH_MS / 10, undefined, { ref: false });
+    try {
+      clearTimeout(this.#timer);
+      while (this.#again && !this.#closed) {
+        this.#again = false;
+        const slots = await this.#readSlots();
+        if (this.#closed) return;
+        if (slots) this.#take(slots);
+        for (const name of this.names()) void this.#probe(name);
+        // What seemed to have changed while it looked is what it has seen; else one change would be looked at many times.
+        if (this.#again) await delay(SEARCH_MS / 10, undefined, { ref: false });
+      }
+      this.#schedule();
+    } finally {
+      // In the same turn as the last look at `#again`: nobody may ask in between and be taken for heard.
+      this.#looking = null;
     }
-    this.#schedule();
   }
 
   #schedule(): void {

@@ -40,9 +40,7 @@ export class Keeper {
    */
   reconcile(): Promise<void> {
     this.#again = true;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = null;
-    });
+    this.#running ??= this.#run();
     return this.#running;
   }
 
@@ -68,6 +66,8 @@ export class Keeper {
       }
       await delay(RETRY_MS, undefined, { ref: false });
     }
+    // In the same turn as the last look at `#again`: nobody may ask in between and be taken for heard.
+    this.#running = null;
   }
 
   /** Whoever has a session here, and whoever has one by what the store says. */
