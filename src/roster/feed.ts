@@ -1,6 +1,6 @@
 import type { PresenceRecord, UserId } from '../presence/record.ts';
 import { EMPTY_RECORD, view } from '../presence/record.ts';
-import { NEVER } from '../presence/time.ts';
+import { NEVER, type Revision } from '../presence/time.ts';
 import { cursorScope, decodeCursor, encodeCursor, type Position } from './cursor.ts';
 import type { FriendView, RosterOptions, RosterUpdate, UpdateFeed } from './update.ts';
 
@@ -32,6 +32,22 @@ export interface ListChanges {
 const CURSOR_SLACK = 10_000_000;
 
 /**
+ * How long after it was shown a revision that had been ahead of `applied` is claimed, ms: by then it is applied whatever
+ * else goes on at the node. A cursor that followed sooner would tell of changes that the viewer must not know of.
+ */
+const CLAIM_MS = 2_000;
+/** What was shown within this time is claimed together, ms; and how many such spans are kept apart at most. */
+const SPAN_MS = 250;
+const MOST_SPANS = 16;
+
+/** A span of time in which views were shown that were ahead of `applied`. */
+interface Ahead {
+  readonly begun: number;
+  lastShown: number;
+  newest: Revision;
+}
+
+/**
  * One viewer's stream. It holds whom to show next, never a queue of what happened, and is pulled: whoever is slow gets the
  * newest state late, and costs no more than the roster.
  */
@@ -46,6 +62,8 @@ export class RosterFeed implements UpdateFeed {
   readonly #dirty = new Set<UserId>();
   readonly #removed = new Set<UserId>();
   #position: Position = { presence: NEVER, friends: NEVER };
+  /** The oldest first. No cursor claims them yet. */
+  #ahead: Ahead[] = [];
   #start: 'reset' | 'resume' | null;
   #toldStale = false;
   #lastFrameAt = Number.NEGATIVE_INFINITY;
@@ -178,12 +196,14 @@ export class RosterFeed implements UpdateFeed {
     const ids = reset ? [...this.#mine()] : [...this.#dirty];
     const changes: FriendView[] = [];
     const applied = this.#source.applied();
-    let newest = NEVER;
+    let newest = this.#claim(applied);
+    let ahead = NEVER;
     for (const id of ids) {
       if (!this.#source.isFriend(id)) continue;
       const shown = this.#view(id);
       // A cursor never claims what may not have reached this node yet; nor does it tell of what others do.
       if (shown.rev <= applied) newest = Math.max(newest, shown.rev);
+      else ahead = Math.max(ahead, shown.rev);
       changes.push({ id, view: shown });
     }
     const removed = reset ? [] : [...this.#removed];
@@ -192,8 +212,31 @@ export class RosterFeed implements UpdateFeed {
     this.#removed.clear();
     this.#toldStale = this.#source.stale();
     this.#lastFrameAt = performance.now();
+    if (ahead !== NEVER) this.#noteAhead(ahead, this.#lastFrameAt);
     this.#position = { presence: Math.max(this.#position.presence, newest), friends: this.#source.listVersion() };
     return { reset, changes, removed, cursor: encodeCursor(this.#scope, this.#position), stale: this.#toldStale };
+  }
+
+  #noteAhead(rev: Revision, now: number): void {
+    const last = this.#ahead.at(-1);
+    if (last && (now - last.begun < SPAN_MS || this.#ahead.length >= MOST_SPANS)) {
+      last.lastShown = now;
+      last.newest = Math.max(last.newest, rev);
+    } else {
+      this.#ahead.push({ begun: now, lastShown: now, newest: rev });
+    }
+  }
+
+  /** What was shown in earlier frames, and can be claimed by now: NEVER where there is nothing. */
+  #claim(applied: Revision): Revision {
+    const longAgo = performance.now() - CLAIM_MS;
+    let newest = NEVER;
+    for (let span = this.#ahead[0]; span; span = this.#ahead[0]) {
+      if (span.newest > applied || span.lastShown > longAgo) break;
+      newest = Math.max(newest, span.newest);
+      this.#ahead.shift();
+    }
+    return newest;
   }
 
   /** Revisions of a store that lost writes say nothing about what was shown before: a resume then brings everybody. */
@@ -203,6 +246,7 @@ export class RosterFeed implements UpdateFeed {
     this.#lineage = lineage;
     this.#scope = cursorScope(lineage, this.#source.viewer, this.#only);
     this.#position = { ...this.#position, presence: NEVER };
+    this.#ahead = [];
     // What was shown elsewhere is not known here, so neither is how it differs from what there is now.
     if (this.#start === 'resume') this.#start = 'reset';
     else if (this.resumed) for (const id of this.#mine()) this.#dirty.add(id);

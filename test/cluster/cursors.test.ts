@@ -131,6 +131,23 @@ describe('cursors of streams over several masters', () => {
     await roam(skew);
   });
 
+  it('rule 6.6: the first frame shows again who changed lately, not whoever changed since the stream was opened', async () => {
+    const [early = '', late = ''] = FRIENDS;
+    const reader = await open(undefined);
+    for (const friend of [early, late]) {
+      const frames = reader.items.length;
+      await change(friend);
+      await reader.until('the change', ({ items }) => items.length > frames);
+      // Time is what it is about: as long as the rule says, and one more.
+      await delay(4_000);
+    }
+    await reader.close();
+    const again = await open(reader.cursor);
+    await again.until('the first frame', ({ items }) => items.length > 0);
+    expect(again.items[0]?.reset).toBe(false);
+    expect(again.items[0]?.changes.map(({ id }) => id)).toEqual([late]);
+  });
+
   it('rules 4.3, 6.1, 6.6: nor while slots move', { timeout: 90_000 }, async () => {
     const { cluster } = shared;
     const masters = await cluster.masters();

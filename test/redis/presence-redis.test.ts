@@ -65,6 +65,19 @@ describe('the start', () => {
   });
 });
 
+test('rule 6.4: a server that does not say which life it is in may have begun another one with each connection', async () => {
+  const mute = ['--user', 'default', 'on', 'nopass', '~*', '&*', '+@all', '-info'];
+  const server = await setting().server({ args: [...mute, '--appendonly', 'yes', '--appendfsync', 'always'] });
+  const { store } = await setting().node(server.url);
+  const lineage = store.lineage();
+  expect(await store.reach()).toBe(true);
+  expect(store.lineage()).toBe(lineage);
+  await server.kill('SIGKILL');
+  await server.restart();
+  await eventually(() => store.reach(), Boolean);
+  expect(store.lineage()).not.toBe(lineage);
+});
+
 describe('scripts and keys', () => {
   test('scripts that Redis has forgotten are sent again', async () => {
     const server = await setting().server();

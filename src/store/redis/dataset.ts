@@ -22,14 +22,20 @@ export class Dataset {
 
   /**
    * `lives` by server, null where Redis does not say: another one since the server was started again or became a master,
-   * when it may have lost what it had told. `homes` are the servers of the partitions, null where there is none.
+   * when it may have lost what it had told. `homes` are the servers of the partitions, null where there is none. `unsaid`
+   * stands for each life of which nothing is known.
    */
-  constructor(id: string, lives: ReadonlyMap<string, string | null>, homes: readonly (string | null)[]) {
+  constructor(
+    id: string,
+    lives: ReadonlyMap<string, string | null>,
+    homes: readonly (string | null)[],
+    unsaid: string,
+  ) {
     this.id = id;
     this.#lives = lives;
     this.#homes = homes;
     this.#all = new Set(lives.values());
-    this.lineage = [id, ...[...this.#all].map((life) => life ?? '').sort()].join(' ');
+    this.lineage = [id, ...[...this.#all].map((life) => life ?? unsaid).sort()].join(' ');
   }
 
   /** Null where it is not known. */
@@ -58,10 +64,16 @@ export class DatasetReader {
   readonly #connection: RedisConnection;
   readonly #partitions: Partitions;
   readonly #script = new Script(new URL('./lua/dataset-1.lua', import.meta.url));
+  #unsaid = randomBytes(9).toString('base64url');
 
   constructor(connection: RedisConnection, partitions: Partitions) {
     this.#connection = connection;
     this.#partitions = partitions;
+  }
+
+  /** The connection was lost: a server that does not say which life it is in may have begun another one. */
+  lose(): void {
+    this.#unsaid = randomBytes(9).toString('base64url');
   }
 
   /**
@@ -76,7 +88,7 @@ export class DatasetReader {
         `The data in Redis is spread over ${partitions} partitions, not ${count}: use that number, or another database.`,
       );
     }
-    return new Dataset(id, lives, this.#homes());
+    return new Dataset(id, lives, this.#homes(), this.#whatIsUnsaid());
   }
 
   /** As `open`, without naming what has no name. Without `before` it rejects UNAVAILABLE where any server does not answer. */
@@ -85,7 +97,7 @@ export class DatasetReader {
       this.#connection.call(META_KEY, (redis) => redis.hget(META_KEY, 'dataset')),
       this.#readLives(before),
     ]);
-    return new Dataset(id ?? '', lives, this.#homes());
+    return new Dataset(id ?? '', lives, this.#homes(), this.#whatIsUnsaid());
   }
 
   async #readMeta(): Promise<[id: string, partitions: string]> {
@@ -99,6 +111,11 @@ export class DatasetReader {
         `The key ${META_KEY} in Redis is none of Rollcall's: remove what uses it, or choose another database.`,
       );
     }
+  }
+
+  /** Of a cluster single masters come and go. */
+  #whatIsUnsaid(): string {
+    return `${this.#unsaid} ${this.#connection.changes}`;
   }
 
   #homes(): (string | null)[] {

@@ -201,6 +201,7 @@ export class RedisPresenceStore implements PresenceStore {
   #lose(): void {
     this.#attempts += 1;
     this.#ready = false;
+    this.#datasets.lose();
     this.#channels.lose();
   }
 
