@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { CLOCK_KEY } from '../../src/redis/partitions.ts';
 import { slotOf } from '../../src/redis/slot.ts';
-import { eventually } from '../contract/presence-store-setting.ts';
+import { commit, eventually } from '../contract/presence-store-setting.ts';
 import { freshSetting, keepLog } from '../redis/setting.ts';
 import { type ClusterNode, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 
@@ -78,6 +78,21 @@ test('rule 11.4: a master whose clock is far from that of the others is told of,
   expect(Number(ms)).toBeLessThan(6_000);
   // Where the one that is wrong is not followed, nobody's time is wrong.
   expect(Math.abs(connection.clock.now() - Date.now())).toBeLessThan(2_000);
+});
+
+test('rules 6.6, 11.4: no revision is earlier than the clock that is followed, whosever master commits', async () => {
+  const { cluster, clock } = await twoMasters();
+  await shiftClock(cluster, clock, 10);
+  const { connection, store } = await setting().node(cluster.target);
+  await eventually(
+    async () => connection.clock.now() - Date.now(),
+    (ahead) => ahead > 9_000,
+  );
+  // So many that some are at each master.
+  for (let index = 0; index < 12; index += 1) {
+    const before = connection.clock.now();
+    expect((await commit(store, `user ${index}`)).rev).toBeGreaterThanOrEqual(Math.floor(before * 1_000));
+  }
 });
 
 test.each([

@@ -8,6 +8,7 @@ import {
   stamp,
   type UserId,
 } from '../../presence/record.ts';
+import { NEVER, type Revision } from '../../presence/time.ts';
 import { replyFailure } from '../../redis/failure.ts';
 import { type Partitions, toText } from '../../redis/partitions.ts';
 import type { RedisConnection } from '../../redis/redis-connection.ts';
@@ -73,7 +74,8 @@ export class Committer {
     try {
       for (const { commit } of batch) {
         keys.push(this.#partitions.keyFor(this.#partitions.of(commit.userId), 'record', commit.userId));
-        pushArguments(args, commit);
+        // Of several servers each has a clock of its own: no revision is earlier than the one that is followed.
+        pushArguments(args, commit, sharded ? Math.floor(clock.now() * 1_000) : NEVER);
       }
       if (sharded) for (const { commit } of batch) keys.push(...this.#touched(commit));
       const sentAt = clock.monotonic();
@@ -97,7 +99,11 @@ export class Committer {
   }
 }
 
-function pushArguments(args: (string | number)[], { userId, previous, record, wakeAt, visible }: Commit): void {
+function pushArguments(
+  args: (string | number)[],
+  { userId, previous, record, wakeAt, visible }: Commit,
+  atLeast: Revision,
+): void {
   const before = boundNodes(previous);
   const after = boundNodes(record);
   const joined = missingFrom(before, after);
@@ -105,7 +111,7 @@ function pushArguments(args: (string | number)[], { userId, previous, record, wa
   args.push(
     `${previous.rev} ${wakeAt ?? 'none'} ${visible ? 1 : 0} ${joined.length} ${left.length}`,
     toText(userId),
-    writeRecord(record),
+    writeRecord(record, atLeast),
   );
   if (visible) args.push(JSON.stringify(userId));
   for (const node of joined) args.push(toText(node));

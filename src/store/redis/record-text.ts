@@ -1,14 +1,17 @@
 import type { PresenceRecord } from '../../presence/record.ts';
+import { NEVER, type Revision } from '../../presence/time.ts';
 
 /**
- * A record as the commit script takes it: the record's own revision first, where the script finds it and puts another in
- * its place, as it does with each UNCOMMITTED one.
+ * A record as the commit script takes it: the revision that the new one has to exceed first, where the script finds it and
+ * puts another in its place, as it does with each UNCOMMITTED one. That is the record's own, or `atLeast` if that is later.
  */
-export function writeRecord(record: PresenceRecord): string {
-  const text = JSON.stringify(record);
-  if (text.startsWith('{"rev":')) return text;
+export function writeRecord(record: PresenceRecord, atLeast: Revision = NEVER): string {
+  if (record.rev >= atLeast) {
+    const text = JSON.stringify(record);
+    if (text.startsWith('{"rev":')) return text;
+  }
   const { rev, ...rest } = record;
-  return JSON.stringify({ rev, ...rest });
+  return JSON.stringify({ rev: Math.max(rev, atLeast), ...rest });
 }
 
 /** Throws for text that is no record. */
