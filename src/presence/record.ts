@@ -68,6 +68,9 @@ export interface Audience {
   readonly view: View;
 }
 
+/** The kinds of what a user chooses: from whom to hide, overrides, the custom status. */
+export type Choice = 'visibility' | 'overrides' | 'customStatus';
+
 /** All that is stored of one user's presence. Immutable: a change makes a new one and shares what stayed. */
 export interface PresenceRecord {
   readonly rev: Revision;
@@ -77,11 +80,8 @@ export interface PresenceRecord {
   /** In the order in which they were set, the newest last. */
   readonly overrides: readonly Override[];
   readonly customStatus: CustomStatus | null;
-  /**
-   * The commit by which the user last chose something: an override, a custom status, from whom to hide. Left out where that
-   * has never been.
-   */
-  readonly chosen?: { readonly rev: Revision };
+  /** For each kind the commit by which the user last chose; a kind of which they never did is left out. */
+  readonly chosen?: Readonly<Partial<Record<Choice, { readonly rev: Revision }>>>;
   /** When the user was last active, hidden or not; only the user may know. */
   readonly lastActiveAt: Millis | null;
   /** All who are not set apart; `hidden` here is what the user calls invisible. */
@@ -139,7 +139,7 @@ export function stamp(record: PresenceRecord, rev: Revision): PresenceRecord {
   return {
     ...record,
     rev,
-    ...(record.chosen?.rev === UNCOMMITTED ? { chosen: { rev } } : {}),
+    ...(record.chosen && { chosen: mapValues(record.chosen, (at) => (at.rev === UNCOMMITTED ? { rev } : at)) }),
     everyone: stampAudience(record.everyone, rev),
     apart: mapValues(record.apart, (audience) => stampAudience(audience, rev)),
   };

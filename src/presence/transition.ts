@@ -4,6 +4,7 @@ import { derive, nextDeadline, notBefore } from './derive.ts';
 import {
   type Audience,
   type Binding,
+  type Choice,
   mapValues,
   type Override,
   type PresenceRecord,
@@ -32,16 +33,20 @@ export function transition(record: PresenceRecord, command: Command, now: Millis
   const at = notBefore(record, now);
   const advanced = advance(record, at, rules);
   const obeyed = obey(advanced, command, at, rules);
-  const next = settle(isChoice(command) && obeyed !== advanced ? chosenNow(obeyed) : obeyed, at, rules);
+  const choice = obeyed === advanced ? undefined : CHOICES[command.type];
+  const next = settle(choice ? chosenNow(obeyed, choice) : obeyed, at, rules);
   return { record: next, wakeAt: nextDeadline(next, rules), visible: differs(record, next) };
 }
 
-function isChoice({ type }: Command): boolean {
-  return type === 'setOverride' || type === 'clearOverride' || type === 'setCustomStatus' || type === 'setVisibility';
-}
+const CHOICES: Readonly<Partial<Record<Command['type'], Choice>>> = {
+  setOverride: 'overrides',
+  clearOverride: 'overrides',
+  setCustomStatus: 'customStatus',
+  setVisibility: 'visibility',
+};
 
-function chosenNow(record: PresenceRecord): PresenceRecord {
-  return { ...record, chosen: { rev: UNCOMMITTED } };
+function chosenNow(record: PresenceRecord, choice: Choice): PresenceRecord {
+  return { ...record, chosen: { ...record.chosen, [choice]: { rev: UNCOMMITTED } } };
 }
 
 function obey(record: PresenceRecord, command: Command, now: Millis, rules: Rules): PresenceRecord {

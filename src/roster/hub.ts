@@ -6,7 +6,7 @@ import type { PresenceStore } from '../store/port.ts';
 import { RosterFeed } from './feed.ts';
 import { Gate } from './gate.ts';
 import { OwnFeed } from './own-feed.ts';
-import { People, type Restore } from './people.ts';
+import { People, type RecordsSource } from './people.ts';
 import { Roster } from './roster.ts';
 import type { RosterOptions } from './update.ts';
 
@@ -28,12 +28,11 @@ export class Hub {
   readonly #readings = new Gate(READINGS_AT_ONCE);
   #closed = false;
 
-  /** `restore` brings back what the store has lost of what somebody has chosen; see People. */
-  constructor(store: PresenceStore, graph: FriendGraph, log: Logger, restore: Restore) {
+  constructor(store: PresenceStore, graph: FriendGraph, log: Logger, records: RecordsSource) {
     this.#store = store;
     this.#graph = graph;
     this.#log = log;
-    this.#people = new People(store, log, restore, () => this.#staleChanged());
+    this.#people = new People(store, log, records, () => this.#staleChanged());
   }
 
   /**

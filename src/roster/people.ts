@@ -1,7 +1,7 @@
 import { isUnavailable } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { PresenceRecord, UserId } from '../presence/record.ts';
-import { chosenAt } from '../presence/restore.ts';
+import { lacks } from '../presence/restore.ts';
 import { NEVER, type Revision } from '../presence/time.ts';
 import { isNewer, type PresenceStore, type Unlisten } from '../store/port.ts';
 
@@ -10,16 +10,23 @@ export interface Watcher {
   personChanged(userId: UserId, before: PresenceRecord, after: PresenceRecord): void;
 }
 
-/**
- * Brings back into the store what the user has chosen by `known`, where it has lost that. Resolves with the record as it
- * stands then.
- */
-export type Restore = (userId: UserId, known: PresenceRecord) => Promise<PresenceRecord>;
+/** Records, and what the store has lost of them. Both reject UNAVAILABLE where it is out of reach. */
+export interface RecordsSource {
+  /** With what is remembered of choices that the store has lost: that has been brought back by then. */
+  loadAll(userIds: readonly UserId[]): Promise<PresenceRecord[]>;
+  /**
+   * Brings back into the store what the user has chosen by `known`, where it has lost that. Resolves with the record as it
+   * stands then.
+   */
+  restore(userId: UserId, known: PresenceRecord): Promise<PresenceRecord>;
+}
 
 interface Person {
   readonly watchers: Set<Watcher>;
   /** Null until loaded. */
   record: PresenceRecord | null;
+  /** The newest that was told before: it may lack a choice of which only what is loaded knows. */
+  told: PresenceRecord | null;
   loading: Promise<void> | null;
   /** What the store has lost of what they have chosen is being brought back. */
   restoring: boolean;
@@ -46,7 +53,7 @@ export class People {
   readonly #people = new Map<UserId, Person>();
   readonly #partitions = new Map<number, Partition>();
   readonly #lost = new Set<number>();
-  readonly #restore: Restore;
+  readonly #records: RecordsSource;
   readonly #onStale: (stale: boolean) => void;
   /** What is being read again, each as its latest attempt stands. */
   readonly #reloads = new Set<{ attempt: Promise<void> }>();
@@ -58,10 +65,10 @@ export class People {
   #barrier: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(store: PresenceStore, log: Logger, restore: Restore, onStale: (stale: boolean) => void) {
+  constructor(store: PresenceStore, log: Logger, records: RecordsSource, onStale: (stale: boolean) => void) {
     this.#store = store;
     this.#log = log;
-    this.#restore = restore;
+    this.#records = records;
     this.#onStale = onStale;
   }
 
@@ -134,7 +141,7 @@ export class People {
   }
 
   #add(id: UserId): Person {
-    const person: Person = { watchers: new Set(), record: null, loading: null, restoring: false };
+    const person: Person = { watchers: new Set(), record: null, told: null, loading: null, restoring: false };
     this.#people.set(id, person);
     const number = this.#store.partitionOf(id);
     const partition = this.#partitions.get(number);
@@ -212,14 +219,21 @@ export class People {
   async #loadNow(ids: readonly UserId[]): Promise<void> {
     const people = ids.map((id) => this.#people.get(id));
     try {
-      const records = await this.#store.load(ids);
+      const records = await this.#records.loadAll(ids);
       for (const [index, record] of records.entries()) {
         const person = people[index];
-        if (person && isNewer(record, person.record ?? undefined)) person.record = record;
+        if (person) this.#loaded(ids[index] ?? '', person, record);
       }
     } finally {
       for (const person of people) if (person) person.loading = null;
     }
+  }
+
+  #loaded(userId: UserId, person: Person, record: PresenceRecord): void {
+    person.record = record;
+    const { told } = person;
+    person.told = null;
+    if (told && isNewer(told, record)) this.#apply(userId, person, told);
   }
 
   #changed(userId: UserId, record: PresenceRecord): void {
@@ -254,12 +268,15 @@ export class People {
 
   #apply(userId: UserId, person: Person, record: PresenceRecord): void {
     const before = person.record;
-    if (before !== null && chosenAt(before) > chosenAt(record)) {
+    if (before === null) {
+      if (isNewer(record, person.told ?? undefined)) person.told = record;
+      return;
+    }
+    if (lacks(record, before)) {
       void this.#bringBack(userId, person);
       return;
     }
     person.record = record;
-    if (before === null) return;
     for (const watcher of person.watchers) watcher.personChanged(userId, before, record);
   }
 
@@ -275,7 +292,7 @@ export class People {
       while (!this.#closed && person.record !== null) {
         try {
           const before = person.record;
-          const record = await this.#restore(userId, before);
+          const record = await this.#records.restore(userId, before);
           if (this.#people.get(userId) === person) this.#replace(userId, before, record);
           return;
         } catch (error) {

@@ -29,7 +29,7 @@ export async function createRollcall(parts: RollcallParts): Promise<RunningRollc
   const presence = new Presence(store, settings, log);
   const records = presence.records;
   const social = new Social(friends, (userIds) => records.loadAll(userIds));
-  const hub = new Hub(store, friends, log, (userId, known) => records.restore(userId, known));
+  const hub = new Hub(store, friends, log, records);
   const record = (userId: string): Promise<PresenceRecord> => records.load(userId);
   let closing: Promise<void> | null = null;
   await presence.start();

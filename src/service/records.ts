@@ -1,10 +1,10 @@
 import { isUnavailable, unavailable } from '../errors.ts';
 import type { Command } from '../presence/command.ts';
 import { EMPTY_RECORD, type PresenceRecord, type UserId } from '../presence/record.ts';
-import { chosenAt, restore } from '../presence/restore.ts';
+import { lacks, restore } from '../presence/restore.ts';
 import type { Rules } from '../presence/rules.ts';
 import { spare } from '../presence/spare.ts';
-import { type Millis, NEVER, type Revision } from '../presence/time.ts';
+import type { Millis, Revision } from '../presence/time.ts';
 import { transition } from '../presence/transition.ts';
 import type { Commit, CommitResult, PresenceStore } from '../store/port.ts';
 import { Remembered } from './remembered.ts';
@@ -60,26 +60,23 @@ export class Records {
     const restored = records.map((record, index) => {
       const userId = userIds[index] ?? '';
       const known = this.#remembered.get(userId);
-      return known && chosenAt(known) > chosenAt(record) ? this.restore(userId, known) : record;
+      return known && lacks(record, known) ? this.restore(userId, known) : record;
     });
     return Promise.all(restored);
   }
 
   /** Brings back into the store what the user has chosen by `known`, where it has lost that. Rejects as `apply` does. */
   restore(userId: UserId, known: PresenceRecord): Promise<PresenceRecord> {
-    return this.#inTurn(userId, () => {
-      if (chosenAt(known) > chosenAt(this.#remembered.get(userId) ?? EMPTY_RECORD)) this.#remembered.set(userId, known);
-      return this.#apply(userId, { type: 'tick' }, false);
-    });
+    return this.#inTurn(userId, () => this.#apply(userId, { type: 'tick' }, false, known));
   }
 
   /** The same for everybody who is remembered; whom nothing helps is left out. Rejects UNAVAILABLE: call it again then. */
   async restoreAll(): Promise<void> {
-    const chosen = this.#remembered.all().filter(([, known]) => chosenAt(known) > NEVER);
+    const chosen = this.#remembered.all().filter(([, known]) => lacks(EMPTY_RECORD, known));
     for (let from = 0; from < chosen.length; from += PAGE) {
       const page = chosen.slice(from, from + PAGE);
       const records = await this.#store.load(page.map(([userId]) => userId));
-      const lacking = page.filter(([, known], index) => chosenAt(known) > chosenAt(records[index] ?? EMPTY_RECORD));
+      const lacking = page.filter(([, known], index) => lacks(records[index] ?? EMPTY_RECORD, known));
       for (const done of await Promise.allSettled(lacking.map(([userId, known]) => this.restore(userId, known)))) {
         if (done.status === 'rejected' && isUnavailable(done.reason)) throw done.reason;
       }
@@ -114,7 +111,13 @@ export class Records {
     return turn;
   }
 
-  async #apply(userId: UserId, command: Command, write: boolean): Promise<PresenceRecord> {
+  /** Also brings back what the user has chosen by `lost`, where the store lacks that. */
+  async #apply(
+    userId: UserId,
+    command: Command,
+    write: boolean,
+    lost: PresenceRecord | null = null,
+  ): Promise<PresenceRecord> {
     let known = this.#remembered.get(userId);
     let fresh = false;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -123,7 +126,7 @@ export class Records {
         known = (await this.#store.load([userId]))[0] ?? EMPTY_RECORD;
         fresh = true;
       }
-      const outcome = this.#reduce(userId, known, command, fresh);
+      const outcome = this.#reduce(userId, known, command, fresh, lost);
       if (outcome === null || (outcome.record === known && !fresh)) {
         // Nothing to do, or a refusal: only what the store says now can tell.
         known = undefined;
@@ -168,11 +171,13 @@ export class Records {
     known: PresenceRecord,
     command: Command,
     fresh: boolean,
+    lost: PresenceRecord | null,
   ): ReturnType<typeof transition> | null {
     try {
       const now = this.#store.clock.now();
       const until = this.#node.sparedUntil(now, command);
-      const whole = restore(known, this.#remembered.get(userId) ?? known);
+      const remembered = restore(known, this.#remembered.get(userId) ?? known);
+      const whole = lost ? restore(remembered, lost) : remembered;
       const outcome = transition(until > now ? spare(whole, now, until) : whole, command, now, this.#rules);
       return whole === known ? outcome : { ...outcome, visible: true };
     } catch (error) {

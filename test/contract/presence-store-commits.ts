@@ -104,6 +104,24 @@ export function commitContract(start: StartStore): void {
       expect(await loadOne(there, 'a')).toEqual(second);
     });
 
+    test('rule 5.6: a commit gives its revision to the choices that it made and to no others', async () => {
+      const { here, there } = shared();
+      const now = { rev: UNCOMMITTED };
+      const first = await commit(here, 'a', { over: { chosen: { visibility: now, overrides: now } } });
+      expect(first.chosen).toEqual({ visibility: { rev: first.rev }, overrides: { rev: first.rev } });
+      const record: PresenceRecord = { ...first, chosen: { ...first.chosen, overrides: now, customStatus: now } };
+      const { record: second } = await here.commit({
+        userId: 'a',
+        previous: first,
+        record,
+        wakeAt: null,
+        visible: false,
+      });
+      const rev = { rev: second.rev };
+      expect(second.chosen).toEqual({ visibility: { rev: first.rev }, overrides: rev, customStatus: rev });
+      expect(await loadOne(there, 'a')).toEqual(second);
+    });
+
     test('what is loaded elsewhere is what commit gave, whatever the ids and texts in it', async () => {
       const { here, there } = shared();
       for (const hostile of HOSTILE_IDS) {

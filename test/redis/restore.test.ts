@@ -93,6 +93,28 @@ describe('rule 5.6: a store that has lost that somebody hides', () => {
     },
   );
 
+  test('a stream that begins right after it, on a node that remembers, does not show them; another kind of choice stays', async () => {
+    const server = await setting().server();
+    const here = await start(server);
+    await here.rollcall.syncFriends(backend, 'ada', ['bob']);
+    await here.rollcall.heartbeat(user('bob'), beat('s1'));
+    const fallBack = await keep(server);
+    await here.rollcall.setVisibility(user('bob'), HIDE);
+    const newcomer = await start(server);
+    await fallBack();
+    await newcomer.rollcall.setCustomStatus(user('bob'), { text: 'here', emoji: null, expiresAt: null });
+    const reader = await eventually(
+      () => watch(here, 'ada').catch(() => null),
+      (begun) => begun !== null,
+    );
+    expect(reader?.items[0]?.changes).toMatchObject([{ id: 'bob', view: { status: 'OFFLINE', customStatus: null } }]);
+    const known = await eventually(
+      () => look(newcomer, 'bob'),
+      ({ everyone }) => everyone.hidden,
+    );
+    expect(known.customStatus?.text).toBe('here');
+  });
+
   test('a store that was emptied is told of it together with the session that a connection keeps', async () => {
     const server = await setting().server();
     const [here, there] = [await start(server), await start(server)];

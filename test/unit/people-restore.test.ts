@@ -26,13 +26,13 @@ afterEach(() => store.close());
 
 test('rules 5.2, 5.6: what has been brought back is shown, also where the clock of the store has run back', async () => {
   const hidden = { ...EMPTY_RECORD.everyone, hidden: true };
-  const known = { ...EMPTY_RECORD, rev: 200, chosen: { rev: 100 }, everyone: hidden };
+  const known = { ...EMPTY_RECORD, rev: 200, chosen: { visibility: { rev: 100 } }, everyone: hidden };
   store.holds = known;
   const restored = { ...known, rev: 150 };
   const people = new People(
     store,
     quiet,
-    async () => restored,
+    { loadAll: (ids) => store.load(ids), restore: async () => restored },
     () => {},
   );
   await people.watch(['bob'], { personChanged: () => {} });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { EMPTY_RECORD, hiddenFrom, stamp, view } from '../../src/presence/record.ts';
-import { chosenAt, restore } from '../../src/presence/restore.ts';
+import { lacks, restore } from '../../src/presence/restore.ts';
 import { transition } from '../../src/presence/transition.ts';
 import { RULES, START, World } from '../support/presence-world.ts';
 
@@ -8,6 +8,13 @@ const BEAT = { type: 'heartbeat', sessionId: 's', client: 'WEB', activity: 'ACTI
 const HIDE = { type: 'setVisibility', invisible: true, hideFrom: [], showTo: [] } as const;
 const HIDE_FROM_EVE = { type: 'setVisibility', invisible: null, hideFrom: ['eve'], showTo: [] } as const;
 const SAY = { type: 'setCustomStatus', text: 'here', emoji: null, expiresAt: null } as const;
+const OVERRIDE = {
+  type: 'setOverride',
+  source: 'x',
+  status: 'DO_NOT_DISTURB',
+  priority: 0,
+  expiresAt: null,
+} as const;
 
 /** Before and after the user chose something, one second later. */
 function history(...commands: readonly Parameters<World['apply']>[0][]) {
@@ -25,19 +32,24 @@ function settled(record: Parameters<typeof restore>[0], known: typeof record, no
 }
 
 describe('rule 5.6: what the store has lost of what somebody has chosen is brought back', () => {
-  test('only choices count as chosen: no heartbeat, and no end of an override', () => {
+  test('only choices count as chosen, each kind by itself: no heartbeat, and no end of an override', () => {
     const world = new World(RULES);
     world.apply(BEAT, START);
-    expect(chosenAt(world.record)).toBe(0);
+    expect(world.record.chosen).toBeUndefined();
     const override = { type: 'setOverride', source: 'x', status: 'AWAY', priority: 0, expiresAt: START + 100 } as const;
     world.apply(override, START + 1);
-    const { rev } = world.record;
-    expect(chosenAt(world.record)).toBe(rev);
+    const overrides = { rev: world.record.rev };
+    expect(world.record.chosen).toEqual({ overrides });
     world.sweep(START + 200);
     world.apply(BEAT, START + 300);
     world.apply({ type: 'clearOverride', source: 'x' }, START + 400);
-    expect(world.record.rev).toBeGreaterThan(rev);
-    expect(chosenAt(world.record)).toBe(rev);
+    expect(world.record.rev).toBeGreaterThan(overrides.rev);
+    expect(world.record.chosen).toEqual({ overrides });
+    world.apply(SAY, START + 500);
+    const customStatus = { rev: world.record.rev };
+    expect(world.record.chosen).toEqual({ overrides, customStatus });
+    world.apply(HIDE, START + 600);
+    expect(world.record.chosen).toEqual({ overrides, customStatus, visibility: { rev: world.record.rev } });
   });
 
   test('who has hidden is hidden again, and looks as they did', () => {
@@ -86,15 +98,73 @@ describe('rule 5.6: what the store has lost of what somebody has chosen is broug
     expect(view(healed, 'ada')).toMatchObject({ status: 'OFFLINE', rev: healed.rev });
   });
 
-  test('a choice made since is left alone, whatever else is known', () => {
-    const { before, after } = history(HIDE);
+  test('a choice of the same kind made since is left alone', () => {
+    const { before, after } = history(SAY);
     const world = new World(RULES);
     world.record = before;
-    world.apply(SAY, START + 5_000);
+    world.apply({ ...SAY, text: 'gone' }, START + 5_000);
+    expect(lacks(world.record, after)).toBe(false);
     expect(restore(world.record, after)).toBe(world.record);
     expect(restore(after, before)).toBe(after);
     expect(restore(after, after)).toBe(after);
     expect(restore(EMPTY_RECORD, before)).toBe(EMPTY_RECORD);
+  });
+
+  test('a choice of another kind made since does not stand in the way, and stays', () => {
+    const { before, after } = history(HIDE, { ...SAY, text: 'lost' }, OVERRIDE);
+    const world = new World(RULES);
+    world.record = before;
+    world.apply(SAY, START + 5_000);
+    expect(lacks(world.record, after)).toBe(true);
+    const healed = settled(world.record, after, START + 6_000);
+    expect(healed).toMatchObject({
+      everyone: { hidden: true },
+      customStatus: { text: 'here' },
+      overrides: [{ source: 'x', status: 'DO_NOT_DISTURB' }],
+    });
+    expect(healed.chosen).toEqual({ ...after.chosen, customStatus: world.record.chosen?.customStatus });
+    expect(lacks(healed, after)).toBe(false);
+  });
+
+  test('rule 7.3: a custom status set since is not shown by who had hidden', () => {
+    const { before, after } = history(HIDE);
+    const world = new World(RULES);
+    world.record = before;
+    world.apply(SAY, START + 5_000);
+    const healed = settled(world.record, after, START + 6_000);
+    expect(view(healed, 'ada')).toMatchObject({ status: 'OFFLINE', customStatus: null, rev: healed.rev });
+  });
+
+  test('a hiding taken back since stays so when another choice is brought back', () => {
+    const { before, after } = history(HIDE, HIDE_FROM_EVE, SAY);
+    const world = new World(RULES);
+    world.record = before;
+    world.apply(HIDE_FROM_EVE, START + 5_000);
+    world.apply({ ...HIDE_FROM_EVE, hideFrom: [], showTo: ['eve'] }, START + 6_000);
+    const healed = settled(world.record, after, START + 7_000);
+    expect(hiddenFrom(healed)).toEqual([]);
+    for (const viewer of ['ada', 'eve'])
+      expect(view(healed, viewer)).toMatchObject({ status: 'ONLINE', customStatus: { text: 'here' } });
+  });
+
+  test('rule 7.3: who was hidden from one by one before is shown what they were, by then', () => {
+    const world = new World(RULES);
+    world.apply(BEAT, START);
+    const before = world.record;
+    world.apply(HIDE_FROM_EVE, START + 1_000);
+    world.apply(HIDE, START + 2_000);
+    world.apply({ ...HIDE_FROM_EVE, hideFrom: [], showTo: ['eve'] }, START + 3_000);
+    const healed = settled(before, world.record, START + 4_000);
+    for (const viewer of ['ada', 'eve']) expect(view(healed, viewer)).toEqual(view(world.record, viewer));
+  });
+
+  test('a choice of which the kind is not told counts as none', () => {
+    const { before, after } = history(HIDE);
+    const old: typeof before = JSON.parse(JSON.stringify({ ...before, chosen: { rev: after.rev + 1 } }));
+    expect(lacks(EMPTY_RECORD, old)).toBe(false);
+    const healed = settled(old, after, START + 2_000);
+    expect(healed.everyone.hidden).toBe(true);
+    expect(lacks(healed, after)).toBe(false);
   });
 
   test('rule 7: in a store that has lost everything, who had hidden looks like who had gone', () => {
