@@ -4,7 +4,8 @@ import type { RedisConnection } from '../../src/redis/connection.ts';
 import type { SentinelTarget } from '../../src/redis/target.ts';
 import { eventually } from '../contract/presence-store-setting.ts';
 import { freshSetting, keepLog } from '../redis/setting.ts';
-import { freePort, type RedisServer } from '../support/redis.ts';
+import { freePort } from '../support/port.ts';
+import type { RedisServer } from '../support/redis.ts';
 import { type SentinelGroupOptions, startSentinel, startSentinelGroup } from '../support/sentinel.ts';
 
 const setting = freshSetting();
