@@ -40,7 +40,7 @@ async function portOf(connection: RedisConnection): Promise<number> {
   return Number(/^tcp_port:(\d+)/m.exec(info)?.[1]);
 }
 
-describe('who the master is', () => {
+describe('rule 10.7: who the master is', () => {
   test('a sentinel that is behind is not believed, even if it comes first', async () => {
     const group = await startSentinelGroup({ replicas: 1 });
     closing.push(() => group.stop());
@@ -84,7 +84,7 @@ describe('who the master is', () => {
   });
 });
 
-describe('a user name and a password', () => {
+describe('rule 10.7: a user name and a password', () => {
   const access = { username: 'app', password: 'p@ss' };
   const rule = 'user app on >p@ss ~* &* +@all';
 

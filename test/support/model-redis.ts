@@ -114,6 +114,7 @@ export interface RedisWeather {
 /** Nodes with connections of their own to one Redis server, in real time. */
 export class RedisPlant implements Plant {
   readonly lateMs: Millis = 2_000;
+  readonly agreeMs: Millis = 20_000;
   readonly #server: RedisServer;
   readonly #weather: RedisWeather;
   readonly #random: () => number;

@@ -178,8 +178,21 @@ export class RedisCluster {
     throw new Error(`${master.name} has no replica.`);
   }
 
-  /** Replicas of this server get nothing any more of what is written to it, until `mendReplication`. */
-  async breakReplication({ operator }: ClusterNode): Promise<void> {
+  /**
+   * Replicas of this server get nothing any more of what is written to it, until `mendReplication`. What had been written
+   * before they have.
+   */
+  async breakReplication(master: ClusterNode): Promise<void> {
+    const { operator } = master;
+    const offset = offsetIn(await operator.info('replication'), 'master_repl_offset');
+    await this.#until(`the replicas of ${master.name} to catch up`, async () => {
+      const views = await Promise.all(
+        this.#running().map(async (node) =>
+          node !== master && (await masterIdOf(node)) === master.id ? await node.operator.info('replication') : null,
+        ),
+      );
+      return views.every((view) => view === null || offsetIn(view, 'slave_repl_offset') >= offset);
+    });
     await operator.call('ACL', 'SETUSER', 'default', '-psync', '-sync');
     await operator.call('CLIENT', 'KILL', 'TYPE', 'replica');
   }
@@ -305,6 +318,10 @@ async function masterIdOf({ operator }: ClusterNode): Promise<string | null> {
     .find((line) => line.includes('myself'));
   const [, , , master = '-'] = own?.split(' ') ?? [];
   return master === '-' ? null : master;
+}
+
+function offsetIn(info: string, name: string): number {
+  return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? Number.NaN);
 }
 
 async function busPort(operator: Redis): Promise<number> {
