@@ -127,7 +127,9 @@ describe('cursors of streams over several masters', () => {
     expect(resets).toBe(1);
   }
 
-  it('rules 4.3, 6.1, 6.6: nothing is missed, wherever one goes on, whosever clock is ahead', async () => {
+  it('rules 4.3, 6.1, 6.6: nothing is missed, wherever one goes on, whosever clock is ahead', {
+    timeout: 90_000,
+  }, async () => {
     await roam(skew);
   });
 
@@ -171,7 +173,9 @@ describe('cursors of streams over several masters', () => {
     }
   });
 
-  it('rules 5.2, 6.4: after a failover with lost writes the roster is given anew, by a node that has not noticed too', async () => {
+  it('rules 5.2, 6.4: after a failover with lost writes the roster is given anew, by a node that has not noticed too', {
+    timeout: 90_000,
+  }, async () => {
     const { cluster } = shared;
     const [friend = ''] = FRIENDS;
     const master = await cluster.ownerOf(headOf(friend));

@@ -16,7 +16,7 @@ const scenes = new EngineScenarios({
 });
 
 describe('a Cluster that looks after itself', () => {
-  it('rules 5.2, 10.3: a master is killed, and a replica elected in its place', { timeout: 60_000 }, async () => {
+  it('rules 5.2, 10.3: a master is killed, and a replica elected in its place', { timeout: 120_000 }, async () => {
     const { stage, engine: cluster } = scenes;
     const key = new Partitions(DEFAULT_PARTITIONS).key(1, 'head');
     const master = await cluster.ownerOf(key);

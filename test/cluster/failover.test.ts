@@ -37,7 +37,7 @@ describe('a replica that takes the place of its master and knows less', () => {
     ['of the leases of nodes, the clock and the friend lists', NODES_KEY],
   ] as const) {
     it(`rules 5.5, 10.6: the master ${what}; whoever was heard is not taken for gone`, {
-      timeout: 60_000,
+      timeout: 120_000,
     }, async () => {
       await scenes.rest();
       const { stage } = scenes;
@@ -54,7 +54,7 @@ describe('a replica that takes the place of its master and knows less', () => {
     });
   }
 
-  it('rule 5.5: while everybody is busy, all converge to what the replica knows', { timeout: 60_000 }, async () => {
+  it('rule 5.5: while everybody is busy, all converge to what the replica knows', { timeout: 120_000 }, async () => {
     const { stage } = scenes;
     const isBack = stage.losesWrites();
     await loseWrites(await scenes.engine.ownerOf(partitions.key(1, 'head')), SPANS.heartbeatMs, async () => {});

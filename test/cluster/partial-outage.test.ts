@@ -56,7 +56,7 @@ async function outcomeOf(url: string, userId: string): Promise<string> {
 describe('a part of the store that is away', () => {
   for (const how of ['is down', 'says nothing'] as const) {
     const what = 'the people of the others go on, and nobody is taken for gone';
-    it(`rules 10.3, 10.5: one master ${how}; ${what}`, { timeout: 90_000 }, async () => {
+    it(`rules 10.3, 10.5: one master ${how}; ${what}`, { timeout: 180_000 }, async () => {
       const { stage, engine: cluster } = scenes;
       const { master, inside, outside } = await aPart();
       const [away, here] = [inside[0], outside[0]];
@@ -86,7 +86,7 @@ describe('a part of the store that is away', () => {
   }
 
   it('rules 10.3, 10.5: the master that keeps the leases of nodes is down; nobody is taken for gone', {
-    timeout: 90_000,
+    timeout: 180_000,
   }, async () => {
     const { stage, engine: cluster } = scenes;
     const master = await cluster.ownerOf(NODES_KEY);

@@ -26,7 +26,7 @@ async function moveAll(slots: Iterable<number>, dividedMs: number): Promise<void
 }
 
 describe('slots that move while everybody is busy', () => {
-  it('rules 5.2, 10.3: those of partitions with people who are watched', { timeout: 60_000 }, async () => {
+  it('rules 5.2, 10.3: those of partitions with people who are watched', { timeout: 120_000 }, async () => {
     const slots = new Set(
       scenes.stage.actors.map(({ userId }) => slotOf(partitions.key(partitions.of(userId), 'head'))),
     );

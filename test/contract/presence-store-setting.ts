@@ -153,7 +153,7 @@ export class Heard implements PresenceListener {
   }
 
   /** Resolves once `holds`; rejects, saying what was heard, when that takes too long. */
-  until(what: string, holds: (heard: this) => boolean, withinMs = 15_000): Promise<void> {
+  until(what: string, holds: (heard: this) => boolean, withinMs = 20_000): Promise<void> {
     return new Promise((resolve, reject) => {
       const finish = (end: () => void): void => {
         clearTimeout(late);
@@ -180,7 +180,7 @@ export class Heard implements PresenceListener {
 
 /** Asks again until the answer is the right one; rejects with the last answer when that takes too long. */
 export async function eventually<T>(ask: () => Promise<T>, right: (answer: T) => boolean): Promise<T> {
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + 20_000;
   for (;;) {
     const answer = await ask();
     if (right(answer)) return answer;

@@ -9,7 +9,7 @@ export class Told {
   };
 
   /** Resolves once `note` has been called this many times more, counted from now; rejects when that takes too long. */
-  times(more: number, withinMs = 10_000): Promise<void> {
+  times(more: number, withinMs = 20_000): Promise<void> {
     const goal = this.count + more;
     return new Promise((resolve, reject) => {
       const check = (): void => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { type ModelRun, modelRuns, playOnMemory } from '../support/model-run.ts';
+import { MODEL_MS, type ModelRun, modelRuns, playOnMemory } from '../support/model-run.ts';
 import { modelSteps } from '../support/model-steps.ts';
 
 const runs: fc.Arbitrary<ModelRun> = fc.record({
@@ -17,6 +17,10 @@ const runs: fc.Arbitrary<ModelRun> = fc.record({
   steps: modelSteps({ events: ['kill', 'start', 'sleep', 'cut', 'heal', 'heal', 'heal'], time: true, maxLength: 60 }),
 });
 
-test('rules 1 to 8 and 10: whatever people, nodes and the network do, each rule holds at each step, in virtual time', async () => {
-  await fc.assert(fc.asyncProperty(runs, playOnMemory), modelRuns(120));
-}, 7_200_000);
+test(
+  'rules 1 to 8 and 10: whatever people, nodes and the network do, each rule holds at each step, in virtual time',
+  async () => {
+    await fc.assert(fc.asyncProperty(runs, playOnMemory), modelRuns(120));
+  },
+  MODEL_MS,
+);

@@ -287,7 +287,7 @@ describe('rule 10.2: what Redis refuses for now is UNAVAILABLE', () => {
     await commit(store, 'a');
     await server.kill('SIGSTOP');
     const calls = [store.load(['a']), store.due(1, 1), store.caughtUp(), store.leases.lost()];
-    for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await Promise.all(calls.map((call) => expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE' })));
     await server.kill('SIGCONT');
     await eventually(
       () =>

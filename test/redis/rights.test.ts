@@ -1,12 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { RedisFriendGraph } from '../../src/friends/redis/graph.ts';
 import { openRedis, type RedisConnection } from '../../src/redis/connection.ts';
 import { NEEDED_COMMANDS } from '../../src/redis/rights.ts';
-import { RedisPresenceStore } from '../../src/store/redis/redis-presence-store.ts';
 import { friendGraphContract } from '../contract/friend-graph.ts';
 import { presenceStoreContract } from '../contract/presence-store.ts';
+import { twoGraphs, twoStores } from '../contract/two-nodes.ts';
 import { quiet } from '../support/quiet.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 
@@ -28,13 +27,13 @@ afterAll(async () => {
   await server?.stop();
 });
 
-test('the rule allows what is checked at the start, and INFO, and nothing else', () => {
+test('rule 10.7: the rule allows what is checked at the start, and INFO, and nothing else', () => {
   const allowed = [...RULE.matchAll(/ \+(\S+)/g)].map(([, command = '']) => command.toUpperCase());
   expect(allowed).toEqual([...NEEDED_COMMANDS, 'INFO'].sort());
   expect(RULE).toContain(' resetkeys ~rollcall:* resetchannels &rollcall:* nocommands +');
 });
 
-test('every command of every script is checked at the start', () => {
+test('rule 10.7: every command of every script is checked at the start', () => {
   const scripts = ['src/redis/lua', 'src/store/redis/lua', 'src/friends/redis/lua'].flatMap((folder) =>
     readdirSync(folder).map((name) => readFileSync(`${folder}/${name}`, 'utf8')),
   );
@@ -45,41 +44,14 @@ test('every command of every script is checked at the start', () => {
   expect(NEEDED_COMMANDS).toEqual(expect.arrayContaining(used));
 });
 
-/** Two nodes who may do what the rule allows. */
-async function connect(): Promise<readonly [RedisConnection, RedisConnection]> {
-  const url = server.url.replace('//', '//rollcall:pass@');
-  const connections = [openRedis(url, { logger: quiet }), openRedis(url, { logger: quiet })] as const;
-  await Promise.all(connections.map((connection) => connection.whenReady()));
-  return connections;
+/** A node that may do what the rule allows. */
+function connect(): RedisConnection {
+  return openRedis(server.url.replace('//', '//rollcall:pass@'), { logger: quiet });
 }
 
 presenceStoreContract('redis with the narrowest rule', async () => {
   await operator.flushall();
-  const connections = await connect();
-  const [here, there] = [
-    new RedisPresenceStore(connections[0], { logger: quiet }),
-    new RedisPresenceStore(connections[1], { logger: quiet }),
-  ];
-  await Promise.all([here.start(), there.start()]);
-  return {
-    here,
-    there,
-    close: async () => {
-      await Promise.all([here.close(), there.close()]);
-      await Promise.all(connections.map((connection) => connection.close()));
-    },
-  };
+  return twoStores(connect);
 });
 
-friendGraphContract('redis with the narrowest rule', async () => {
-  const connections = await connect();
-  const [here, there] = [new RedisFriendGraph(connections[0]), new RedisFriendGraph(connections[1])];
-  return {
-    here,
-    there,
-    close: async () => {
-      await Promise.all([here.close(), there.close()]);
-      await Promise.all(connections.map((connection) => connection.close()));
-    },
-  };
-});
+friendGraphContract('redis with the narrowest rule', () => twoGraphs(connect));

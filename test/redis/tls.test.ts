@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { dial } from '../../src/redis/address-connector.ts';
 import { openRedis } from '../../src/redis/connection.ts';
 import { eventually } from '../contract/presence-store-setting.ts';
-import { freePort, startRedis } from '../support/redis.ts';
+import { freePort, onFreePort } from '../support/port.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
 import { startSentinel } from '../support/sentinel.ts';
 import { runCommand, type ServerProcess, startProcess } from '../support/server.ts';
 import { Authority, type CertificateFiles } from '../support/tls.ts';
@@ -20,11 +21,16 @@ afterEach(async () => {
 });
 
 /** A server that speaks TLS on one port and plainly on another. */
-async function tlsRedis(files?: CertificateFiles, args: readonly string[] = []) {
-  const port = await freePort();
-  const server = await startRedis({ args: [...authority.serverArgs(port, files), ...args] });
-  closing.push(() => server.stop());
-  return { port, plainPort: server.port, server };
+function tlsRedis(files?: CertificateFiles, args: readonly string[] = []) {
+  return onTlsPort(files, (tls) => startRedis({ args: [...tls, ...args] }));
+}
+
+function onTlsPort(files: CertificateFiles | undefined, start: (args: readonly string[]) => Promise<RedisServer>) {
+  return onFreePort(async (port) => {
+    const server = await start(authority.serverArgs(port, files));
+    closing.push(() => server.stop());
+    return { port, plainPort: server.port };
+  });
 }
 
 async function ready(url: string): Promise<ServerProcess> {
@@ -54,7 +60,7 @@ async function complaint(url: string): Promise<string> {
   return line;
 }
 
-describe('Redis over TLS', () => {
+describe('rule 10.7: Redis over TLS', () => {
   test('serves, where its certificate is trusted', async () => {
     const { port } = await tlsRedis(undefined, ['--user', 'app', 'on', '>p@ss', '~*', '&*', '+@all']);
     const servers = await Promise.all([
@@ -65,15 +71,10 @@ describe('Redis over TLS', () => {
   });
 
   test('serves on servers behind sentinels that speak TLS too', async () => {
-    const [first, second] = [await freePort(), await freePort()];
-    const args = [...authority.serverArgs(first), '--tls-replication', 'yes'];
-    const server = await startRedis({ args });
-    closing.push(() => server.stop());
-    const sentinel = await startSentinel(first, {
-      args: [...authority.serverArgs(second), '--tls-replication', 'yes'],
-    });
-    closing.push(() => sentinel.stop());
-    const running = await ready(`rediss-sentinel://127.0.0.1:${second}/main`);
+    const both = ['--tls-replication', 'yes'];
+    const master = await tlsRedis(undefined, both);
+    const sentinel = await onTlsPort(undefined, (tls) => startSentinel(master.port, { args: [...tls, ...both] }));
+    const running = await ready(`rediss-sentinel://127.0.0.1:${sentinel.port}/main`);
     expect(running.output()).toContain('Rollcall is ready');
   });
 

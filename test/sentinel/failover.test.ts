@@ -5,8 +5,8 @@ import type { RedisServer } from '../support/redis.ts';
 import { type SentinelGroup, startSentinelGroup } from '../support/sentinel.ts';
 import { Stage, sleep } from '../support/stage.ts';
 
-const PATIENCE_MS = 15_000;
-const TEST_MS = 90_000;
+const PATIENCE_MS = 20_000;
+const TEST_MS = 150_000;
 
 let group: SentinelGroup;
 let nodes: readonly FleetNode[];
@@ -15,7 +15,7 @@ let bustle: Bustle;
 let count = 0;
 
 beforeAll(async () => {
-  group = await startSentinelGroup();
+  group = await startSentinelGroup({ downAfterMs: 3_000 });
   nodes = await startFleet(3, { engineUrl: group.url });
 });
 afterAll(async () => {

@@ -4,7 +4,8 @@ import type { RedisConnection } from '../../src/redis/connection.ts';
 import type { SentinelTarget } from '../../src/redis/target.ts';
 import { eventually } from '../contract/presence-store-setting.ts';
 import { freshSetting, keepLog } from '../redis/setting.ts';
-import { freePort, type RedisServer } from '../support/redis.ts';
+import { freePort } from '../support/port.ts';
+import type { RedisServer } from '../support/redis.ts';
 import { type SentinelGroupOptions, startSentinel, startSentinelGroup } from '../support/sentinel.ts';
 
 const setting = freshSetting();
@@ -39,7 +40,7 @@ async function portOf(connection: RedisConnection): Promise<number> {
   return Number(/^tcp_port:(\d+)/m.exec(info)?.[1]);
 }
 
-describe('who the master is', () => {
+describe('rule 10.7: who the master is', () => {
   test('a sentinel that is behind is not believed, even if it comes first', async () => {
     const group = await startSentinelGroup({ replicas: 1 });
     closing.push(() => group.stop());
@@ -83,7 +84,7 @@ describe('who the master is', () => {
   });
 });
 
-describe('a user name and a password', () => {
+describe('rule 10.7: a user name and a password', () => {
   const access = { username: 'app', password: 'p@ss' };
   const rule = 'user app on >p@ss ~* &* +@all';
 

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => group?.stop());
 
-test('a viewer sees a friend come and go over servers that sentinels watch over', async () => {
+test('rule 10.7: a viewer sees a friend come and go over servers that sentinels watch over', async () => {
   const stage = await Stage.open({ engineUrl: group.url, name: 'thin', nodes: 2, bound: 1, beating: 1, observers: 2 });
   try {
     const [friend] = stage.bound;
@@ -20,4 +20,4 @@ test('a viewer sees a friend come and go over servers that sentinels watch over'
   } finally {
     await stage.close();
   }
-});
+}, 90_000);

@@ -2,7 +2,8 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, test } from 'vitest';
-import { freePort, type RedisServer, startRedis } from '../support/redis.ts';
+import { freePort } from '../support/port.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
 import { runCommand, type ServerProcess, startProcess } from '../support/server.ts';
 import { RawSocket } from './raw-socket.ts';
 

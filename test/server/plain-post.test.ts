@@ -112,7 +112,11 @@ describe('a request of the plainest form is answered as by the layers that it le
     expect(response.headers.get('content-type')).toContain('text/event-stream');
     const reader = response.body?.getReader();
     let text = '';
-    while (!text.includes('"reset":true')) text += new TextDecoder().decode((await reader?.read())?.value);
+    while (!text.includes('"reset":true')) {
+      const part = await reader?.read();
+      if (!part || part.done) throw new Error(`The stream ended after ${text}`);
+      text += new TextDecoder().decode(part.value);
+    }
     await reader?.cancel();
   });
 });

@@ -12,7 +12,7 @@ import { type RedisServer, startRedis } from '../support/redis.ts';
 import { beat, SETTINGS, user } from './world.ts';
 
 const LEASE_MS = 1_500;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000;
 
 let redis: RedisServer;
 let path: TcpProxy;

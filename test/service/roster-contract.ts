@@ -159,7 +159,7 @@ export function rosterContract(engine: string, source: () => Promise<EngineSourc
     });
 
     it('rule 9: frames keep the distance that was asked for', async () => {
-      const reader = await world.watch('ada', { coalesceMs: 400 });
+      const reader = await world.watch('ada', { coalesceMs: 1_500 });
       await reader.until('the first frame', ({ items }) => items.length > 0);
       await world.rollcall.heartbeat(user('bob'), beat('b1'));
       await world.rollcall.heartbeat(user('cy'), beat('c1'));

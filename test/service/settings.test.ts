@@ -37,7 +37,8 @@ it('rule 2.12: nodes of which one renews more seldom than the lease of another l
   const warnings: string[] = [];
   const log: Logger = { ...quiet, warn: (_details, message) => void warnings.push(message) };
   const slow = await node({ nodeLeaseMs: 60_000, heartbeatToleranceMs: 2_000 }, log);
-  const quick = await node({ nodeLeaseMs: 300 }, log);
+  // On a busy machine it may well lose its own.
+  const quick = await node({ nodeLeaseMs: 300 }, quiet);
   slow.connectionOpened('c1');
   await slow.heartbeat(user('bob', 'c1'), beat('s1', { bindToConnection: true }));
   const heard = new Heard();

@@ -47,6 +47,7 @@ class WatchedStore extends MemoryPresenceStore {
 /** The embedded engine, shared by nodes over bad links, in virtual time. */
 export class MemoryPlant implements Plant {
   readonly lateMs: Millis;
+  readonly agreeMs: Millis = 0;
   readonly store: WatchedStore;
   readonly friends: MemoryFriendGraph;
   readonly #time: VirtualTime;

@@ -15,6 +15,8 @@ export interface Plant {
   calm(): void;
   /** How late messages of a sound node may be. */
   readonly lateMs: Millis;
+  /** How long after all is well again it may take until all agree: a busy machine is late in real time only. */
+  readonly agreeMs: Millis;
 }
 
 export interface ModelOptions {

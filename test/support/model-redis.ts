@@ -8,8 +8,9 @@ import { RedisPresenceStore } from '../../src/store/redis/redis-presence-store.t
 import type { ModelEngines } from './model-devices.ts';
 import type { Fate } from './model-link.ts';
 import type { Plant } from './model-plant.ts';
+import { onFreePort } from './port.ts';
 import { quiet } from './quiet.ts';
-import { freePort, type RedisServer } from './redis.ts';
+import type { RedisServer } from './redis.ts';
 
 /** How long what has been asked may take to be answered and told, where nothing is amiss. */
 const SETTLED_MS: Millis = 12;
@@ -32,8 +33,11 @@ class LossyLine {
     this.#fate = fate;
   }
 
-  async open(): Promise<number> {
-    const port = await freePort();
+  open(): Promise<number> {
+    return onFreePort((port) => this.#listen(port));
+  }
+
+  async #listen(port: number): Promise<number> {
     const server = createServer((near) => {
       const far = connect({ port: this.#port, host: '127.0.0.1', noDelay: true });
       near.setNoDelay(true);
@@ -110,6 +114,7 @@ export interface RedisWeather {
 /** Nodes with connections of their own to one Redis server, in real time. */
 export class RedisPlant implements Plant {
   readonly lateMs: Millis = 2_000;
+  readonly agreeMs: Millis = 20_000;
   readonly #server: RedisServer;
   readonly #weather: RedisWeather;
   readonly #random: () => number;

@@ -51,6 +51,9 @@ export async function playOnMemory({ weather, awayAfterMs, nodes, friends, steps
 
 const USUAL_SEED = 20_261_123;
 
+/** How long a model's test may take: in the whole suite one that hangs must not hold up the rest for hours. */
+export const MODEL_MS: Millis = process.env['MODEL_RUNS'] === undefined ? 600_000 : 7_200_000;
+
 /**
  * How many runs a model is given: `usual` in the whole suite, MODEL_RUNS where more are asked for. A failure prints its seed
  * and path: MODEL_SEED and MODEL_PATH run it again. In the whole suite the seed is always the same one. With

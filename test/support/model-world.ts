@@ -77,8 +77,21 @@ export class ModelWorld implements Scene {
     await this.plant.pass(this.options.restMs);
     await this.watching.comeBack();
     await this.finish();
-    await this.watching.mustAgree();
-    this.#mustBeWell();
+    await this.#untilAllAgree();
+  }
+
+  async #untilAllAgree(): Promise<void> {
+    const deadline = this.plant.now() + this.plant.agreeMs;
+    for (;;) {
+      this.#mustBeWell();
+      try {
+        await this.watching.mustAgree();
+        return;
+      } catch (error) {
+        if (this.plant.now() >= deadline) throw error;
+      }
+      await this.plant.pass(PATIENCE.ms);
+    }
   }
 
   async finish(): Promise<void> {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { freePort } from './redis.ts';
+import { onFreePort } from './port.ts';
 
 /** A stretch of network between somebody and one port of this machine, which tests break and mend. */
 export interface TcpProxy {
@@ -24,10 +24,12 @@ export interface TcpProxy {
 }
 
 /** Leads to `port` of this machine. */
-export async function startProxy(port: number): Promise<TcpProxy> {
-  const proxy = new LocalProxy(await freePort(), port);
-  await proxy.heal();
-  return proxy;
+export function startProxy(port: number): Promise<TcpProxy> {
+  return onFreePort(async (own) => {
+    const proxy = new LocalProxy(own, port);
+    await proxy.heal();
+    return proxy;
+  });
 }
 
 class LocalProxy implements TcpProxy {

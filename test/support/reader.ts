@@ -2,7 +2,7 @@ import type { UserId, View } from '../../src/presence/record.ts';
 import type { RosterUpdate } from '../../src/roster/update.ts';
 
 /** How long a test waits for something that must come before it fails. */
-export const PATIENCE_MS = 8_000;
+export const PATIENCE_MS = 20_000;
 
 /** Reads a stream to its end in the background and lets tests wait for what has arrived. */
 export class Reader<T> {

@@ -1,12 +1,11 @@
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { SLOTS, slotOf } from '../../src/redis/slot.ts';
 import type { ClusterTarget } from '../../src/redis/target.ts';
+import { freePort, onFreePort } from './port.ts';
 import { type RedisServer, startRedis } from './redis.ts';
 
 const HOST = '127.0.0.1';
-const ATTEMPTS = 5;
 const SETTLE_MS = 30_000;
 const LOOK_MS = 20;
 const KEYS_AT_ONCE = 10;
@@ -14,8 +13,6 @@ const KEYS_AT_ONCE = 10;
 const HAND_OVER_MS = 6_000;
 /** The other masters vote for a replica of the same master no sooner than two node timeouts after the last time. */
 const VOTES_MS = 90_000;
-/** Below those that systems give to outgoing connections: one of these might sit on the port of a server that is down. */
-const PORTS = { from: 20_000, until: 32_000 };
 
 export interface RedisClusterOptions {
   readonly masters?: number;
@@ -181,8 +178,21 @@ export class RedisCluster {
     throw new Error(`${master.name} has no replica.`);
   }
 
-  /** Replicas of this server get nothing any more of what is written to it, until `mendReplication`. */
-  async breakReplication({ operator }: ClusterNode): Promise<void> {
+  /**
+   * Replicas of this server get nothing any more of what is written to it, until `mendReplication`. What had been written
+   * before they have.
+   */
+  async breakReplication(master: ClusterNode): Promise<void> {
+    const { operator } = master;
+    const offset = offsetIn(await operator.info('replication'), 'master_repl_offset');
+    await this.#until(`the replicas of ${master.name} to catch up`, async () => {
+      const views = await Promise.all(
+        this.#running().map(async (node) =>
+          node !== master && (await masterIdOf(node)) === master.id ? await node.operator.info('replication') : null,
+        ),
+      );
+      return views.every((view) => view === null || offsetIn(view, 'slave_repl_offset') >= offset);
+    });
     await operator.call('ACL', 'SETUSER', 'default', '-psync', '-sync');
     await operator.call('CLIENT', 'KILL', 'TYPE', 'replica');
   }
@@ -310,6 +320,10 @@ async function masterIdOf({ operator }: ClusterNode): Promise<string | null> {
   return master === '-' ? null : master;
 }
 
+function offsetIn(info: string, name: string): number {
+  return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? Number.NaN);
+}
+
 async function busPort(operator: Redis): Promise<number> {
   const [, port] = (await operator.config('GET', 'cluster-port')) as [string, string];
   return Number(port);
@@ -334,29 +348,6 @@ async function startServers(count: number, args: readonly string[]): Promise<Red
   throw failed.reason;
 }
 
-async function startServer(args: readonly string[]): Promise<RedisServer> {
-  for (let attempt = 1; ; attempt++) {
-    const [port, bus] = [await lowPort(), await lowPort()];
-    try {
-      return await startRedis({ port, args: ['--cluster-port', String(bus), ...args] });
-    } catch (error) {
-      // Somebody else may have taken one of the two meanwhile.
-      if (attempt === ATTEMPTS) throw error;
-    }
-  }
-}
-
-/** A port that nobody listens on at this moment. */
-async function lowPort(): Promise<number> {
-  for (;;) {
-    const port = PORTS.from + Math.floor(Math.random() * (PORTS.until - PORTS.from));
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, HOST, () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
+function startServer(args: readonly string[]): Promise<RedisServer> {
+  return onFreePort(async (port) => startRedis({ port, args: ['--cluster-port', String(await freePort()), ...args] }));
 }

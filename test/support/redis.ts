@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { onFreePort } from './port.ts';
 import { redisServerBinary } from './redis-binary.ts';
 
-const START_MS = 10_000;
-const ATTEMPTS = 5;
+const START_MS = 30_000;
 
 export interface RedisServerOptions {
   /** A free one where it is left out. */
@@ -36,28 +36,17 @@ export interface RedisServer {
 /** Resolves when the server answers. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const binary = await redisServerBinary();
-  for (let attempt = 1; ; attempt++) {
-    const server = new LocalRedis(binary, options.port ?? (await freePort()), options);
+  const start = async (port: number): Promise<RedisServer> => {
+    const server = new LocalRedis(binary, port, options);
     try {
       await server.start();
       return server;
     } catch (error) {
       await server.stop();
-      // Somebody else may have taken the free port meanwhile.
-      if (options.port !== undefined || attempt === ATTEMPTS) throw error;
+      throw error;
     }
-  }
-}
-
-/** A port that nobody listens on at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('A TCP server has a port.');
-  return address.port;
+  };
+  return options.port === undefined ? onFreePort(start) : start(options.port);
 }
 
 /** What must not outlive this process. */

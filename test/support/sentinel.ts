@@ -21,7 +21,10 @@ const PERIOD_MS = '1500';
 export interface SentinelGroupOptions {
   /** Besides the master; two where it is left out. */
   readonly replicas?: number;
-  /** How long a server must be silent until a sentinel takes it for down, ms. */
+  /**
+   * How long a server must be silent until a sentinel takes it for down, ms. Without it a busy machine costs nobody a
+   * failover: only `failOver` does.
+   */
   readonly downAfterMs?: number;
   /** More arguments for each server, or for a sentinel that is started by itself. */
   readonly args?: readonly string[];
@@ -81,7 +84,7 @@ export async function startSentinelGroup(options: SentinelGroupOptions = {}): Pr
 
 /** One sentinel that watches over the master at `port`. */
 export function startSentinel(port: number, options: SentinelGroupOptions = {}): Promise<RedisServer> {
-  const { downAfterMs = 1_500, args = [], config = [], password } = options;
+  const { downAfterMs = 120_000, args = [], config = [], password } = options;
   const lines = [
     `sentinel monitor ${NAME} 127.0.0.1 ${port} ${QUORUM}`,
     `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
