@@ -33,6 +33,8 @@ export class OwnFeed implements Watcher, AsyncIterableIterator<PresenceRecord, u
       this.#unlisten = await this.#graph.listen(this.#viewer, () => this.#tell());
       await this.#people.watch([this.#viewer], this);
       const record = await current();
+      // What is told can be behind it: it must not take the stream back on its way there.
+      this.#people.learn(this.#viewer, record);
       if (this.#latest === null || record.rev >= this.#latest.rev) this.#latest = record;
       this.#news = true;
     } catch (error) {

@@ -110,6 +110,12 @@ export class People {
     }
   }
 
+  /** Takes over a record that has been read from the store, where that is newer than what is known of who is watched. */
+  learn(userId: UserId, record: PresenceRecord): void {
+    const person = this.#people.get(userId);
+    if (person && isNewer(record, person.record ?? undefined)) this.#apply(userId, person, record);
+  }
+
   unwatch(userIds: Iterable<UserId>, watcher: Watcher): void {
     for (const id of userIds) {
       const person = this.#people.get(id);
@@ -239,8 +245,7 @@ export class People {
   #changed(userId: UserId, record: PresenceRecord): void {
     this.#newestTold = Math.max(this.#newestTold, record.rev);
     this.#advance();
-    const person = this.#people.get(userId);
-    if (person && isNewer(record, person.record ?? undefined)) this.#apply(userId, person, record);
+    this.learn(userId, record);
   }
 
   /** No change is known to be missing. What arrives between a loss and its reading is no sign of what came before. */
