@@ -6,7 +6,7 @@ import { type RunningServer, startServer } from '../../src/server/server.ts';
 import { quiet } from './quiet.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const START_MS = 20_000;
+const START_MS = 40_000;
 const STOP_MS = 20_000;
 
 /** Settings by their environment names. */
