@@ -24,7 +24,7 @@ async function redis(...args: string[]): Promise<RedisServer> {
   return server;
 }
 
-describe('REDIS_URL that names a Cluster', () => {
+describe('rule 10.7: REDIS_URL that names a Cluster', () => {
   test.each([
     ['as a Cluster', (port: number) => `redis-cluster://127.0.0.1:${port}`],
     ['as several servers', (port: number) => `redis://127.0.0.1:${port},127.0.0.1:${port}`],

@@ -114,8 +114,8 @@ const documents = fc
     return source;
   });
 
-describe('texts that are shared', () => {
-  it('rule 5.2: are what executing and JSON.stringify give, byte for byte, whatever is selected', () => {
+describe('rule 5.2: texts that are shared', () => {
+  it('are what executing and JSON.stringify give, byte for byte, whatever is selected', () => {
     const writers = new UpdateWriters(schema);
     let compared = 0;
     fc.assert(

@@ -211,7 +211,7 @@ describe('rule 10.7: a server that cannot be used yet is waited for, with one li
   });
 });
 
-describe('a server that can be used', () => {
+describe('rule 10.7: a server that can be used', () => {
   async function ready(url: string): Promise<string> {
     const server = await startProcess({ env: { REDIS_URL: url } });
     closing.push(() => server.stop());

@@ -28,7 +28,7 @@ async function statusOf(url: string): Promise<number> {
 }
 
 /** Asks until the answer is `wanted`; rejects when it does not come to that. */
-async function becomes<T>(wanted: T, ask: () => Promise<T>, ms = 15_000): Promise<void> {
+async function becomes<T>(wanted: T, ask: () => Promise<T>, ms = 20_000): Promise<void> {
   const deadline = performance.now() + ms;
   for (;;) {
     const got = await ask();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 20_000;
 
 export interface Close {
   readonly code: number;

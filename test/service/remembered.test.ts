@@ -20,7 +20,7 @@ function fill(record: PresenceRecord, count: number): Remembered {
   return remembered;
 }
 
-describe('what a node remembers of records', () => {
+describe('rule 5.6: what a node remembers of records', () => {
   it('is bounded by what they hold: many small ones, few large ones', () => {
     expect(fill(small, 900).get('user-0')).toBe(small);
     expect(held(fill(small, 10_000), 'user', 10_000)).toBeLessThanOrEqual(2 * PARTS);

@@ -28,7 +28,7 @@ export function sessionContract(engine: string, source: () => Promise<EngineSour
       world.rollcall.connectionOpened('k1');
       await world.rollcall.heartbeat(user('bob', 'k1'), beat('b1', { bindToConnection: true }));
       const { since } = (await reader.sees('bob', 'ONLINE')).roster.get('bob') ?? { since: null };
-      const expiresAt = (since ?? 0) + 700;
+      const expiresAt = (since ?? 0) + 1_500;
       await world.rollcall.setOverride(user('bob'), {
         status: 'DO_NOT_DISTURB',
         source: 'user',

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { endWithUs } from './ending.ts';
 import { onFreePort } from './port.ts';
 import { redisServerBinary } from './redis-binary.ts';
 
@@ -49,35 +50,12 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   return options.port === undefined ? onFreePort(start) : start(options.port);
 }
 
-/** What must not outlive this process. */
-const running = new Set<LocalRedis>();
-const ENDING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-
-function cleanUp(): void {
-  for (const server of running) server.abandon();
-}
-
-function cleanUpAndEnd(signal: NodeJS.Signals): void {
-  cleanUp();
-  unwatchExit();
-  process.kill(process.pid, signal);
-}
-
-function watchExit(): void {
-  process.on('exit', cleanUp);
-  for (const signal of ENDING) process.on(signal, cleanUpAndEnd);
-}
-
-function unwatchExit(): void {
-  process.off('exit', cleanUp);
-  for (const signal of ENDING) process.off(signal, cleanUpAndEnd);
-}
-
 class LocalRedis implements RedisServer {
   readonly port: number;
   readonly #binary: string;
   readonly #args: readonly string[];
   readonly #directory: string;
+  readonly #outlived: () => void;
   #child: ChildProcess | null = null;
   #output = '';
 
@@ -92,8 +70,7 @@ class LocalRedis implements RedisServer {
       writeFileSync(file, config);
       this.#args = [file, ...this.#args];
     }
-    if (running.size === 0) watchExit();
-    running.add(this);
+    this.#outlived = endWithUs(() => this.abandon());
   }
 
   get url(): string {
@@ -146,7 +123,7 @@ class LocalRedis implements RedisServer {
   async stop(): Promise<void> {
     await this.kill('SIGKILL');
     this.abandon();
-    if (running.delete(this) && running.size === 0) unwatchExit();
+    this.#outlived();
   }
 
   abandon(): void {

@@ -146,6 +146,12 @@ class LocalGroup implements SentinelGroup {
     await this.#untilSettled();
     const master = await this.master();
     const others = this.servers.filter((server) => server !== master && server.pid !== null);
+    const offset = await this.#offset(master, 'master_repl_offset');
+    await Promise.all(
+      others.map((server) =>
+        until('a replica to catch up', async () => (await this.#offset(server, 'slave_repl_offset')) >= offset),
+      ),
+    );
     await Promise.all(others.map((server) => this.ask(server, 'REPLICAOF', 'NO', 'ONE')));
   }
 
@@ -195,6 +201,11 @@ class LocalGroup implements SentinelGroup {
 
   async stop(): Promise<void> {
     await Promise.all([...this.sentinels, ...this.servers].map((server) => server.stop()));
+  }
+
+  async #offset(server: RedisServer, name: string): Promise<number> {
+    const info = String(await this.ask(server, 'INFO', 'replication'));
+    return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? Number.NaN);
   }
 
   /** Else a sentinel that has last seen a server as a master would at once make it a replica again. */

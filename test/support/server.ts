@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../../src/config.ts';
 import { type RunningServer, startServer } from '../../src/server/server.ts';
+import { endWithUs } from './ending.ts';
 import { quiet } from './quiet.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const START_MS = 20_000;
+const START_MS = 40_000;
 const STOP_MS = 20_000;
 
 /** Settings by their environment names. */
@@ -61,10 +62,9 @@ export function runCommand(args: readonly string[], env: Environment = {}): Omit
     env: { PATH, HOME, TMPDIR, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const endWithUs = (): void => void child.kill('SIGKILL');
-  process.once('exit', endWithUs);
+  const outlived = endWithUs(() => child.kill('SIGKILL'));
   const exited = once(child, 'close').then(([code, signal]): Exit => {
-    process.off('exit', endWithUs);
+    outlived();
     return { code, signal };
   });
   const output = new Output(child);
