@@ -162,10 +162,11 @@ export class Roster implements Watcher, FeedSource {
     const added = [...friends].filter((id) => !this.#friends.has(id));
     const removed = [...this.#friends].filter((id) => !friends.has(id));
     // Who is gone goes at once, even when whoever is new cannot be loaded now.
+    const told = new Set(this.#feeds);
     if (removed.length > 0) {
       this.#friends = new Set([...this.#friends].filter((id) => friends.has(id)));
       this.#people.unwatch(removed, this);
-      for (const feed of this.#feeds) for (const id of removed) feed.drop(id);
+      for (const feed of told) for (const id of removed) feed.drop(id);
     }
     await this.#people.watch(added, this);
     if (this.#closed) {
@@ -179,6 +180,8 @@ export class Roster implements Watcher, FeedSource {
     this.#friends = friends;
     this.#list = list;
     for (const feed of this.#feeds) {
+      // One that began meanwhile has gone by the list before.
+      if (!told.has(feed)) for (const id of removed) feed.drop(id);
       for (const id of added) feed.mark(id);
       for (const { id } of again) feed.mark(id);
     }

@@ -15,6 +15,9 @@ class LossyStore extends MemoryPresenceStore {
   #losing = false;
   #broken = false;
   #lineages = 0;
+  /** What is waited for before the answer. */
+  loads: Promise<void> = Promise.resolve();
+  barriers: Promise<void> = Promise.resolve();
 
   override async listen(partition: number, listener: PresenceListener) {
     this.#lines.add(listener);
@@ -29,6 +32,16 @@ class LossyStore extends MemoryPresenceStore {
       this.#lines.delete(listener);
       await unlisten();
     };
+  }
+
+  override async load(ids: readonly UserId[]) {
+    await this.loads;
+    return super.load(ids);
+  }
+
+  override async caughtUp() {
+    await this.barriers;
+    return super.caughtUp();
   }
 
   override lineage(): string {
@@ -150,6 +163,32 @@ describe('rosters of a store that loses changes', () => {
     await other.close();
   });
 
+  it('rules 6.1, 8.7: a stream that begins while the list is being taken over is told who has left it', async () => {
+    const first = await watch();
+    const { cursor } = first;
+    let passBarrier = (): void => {};
+    let load = (): void => {};
+    store.barriers = new Promise((resolve) => {
+      passBarrier = resolve;
+    });
+    const readings = graph.readings;
+    const watching = rollcall.watchRoster('ada', { only: null, after: cursor, coalesceMs: 0 });
+    await until(() => graph.readings > readings);
+    store.loads = new Promise((resolve) => {
+      load = resolve;
+    });
+    await rollcall.syncFriends(backend, 'ada', ['bob', 'dee']);
+    // Who has left is gone at once; who is new is being loaded.
+    await first.until('who has left', ({ items }) => items.some(({ removed }) => removed.includes('cy')));
+    passBarrier();
+    const second = new RosterReader(await watching);
+    await second.until('the first frame', ({ items }) => items.length > 0);
+    load();
+    await second.until('the new friend', ({ roster }) => roster.has('dee'));
+    expect(second.items.flatMap(({ removed }) => removed)).toEqual(['cy']);
+    for (const reader of [first, second]) await reader.close();
+  });
+
   it('rule 6.4: a cursor of a lineage that ended while nobody was watching is unknown', async () => {
     const first = await watch();
     const { cursor } = first;
@@ -213,3 +252,11 @@ describe('rosters of a store that loses changes', () => {
     for (const reader of [known, ...readers]) await reader.close();
   });
 });
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error('It did not come to that.');
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
