@@ -3,6 +3,7 @@ import type { View } from '../presence/record.ts';
 import type { FriendView, RosterUpdate } from '../roster/update.ts';
 import { toBinary } from './binary-text.ts';
 import { type OperationArguments, withClientErrors } from './execute.ts';
+import { compileChange, type WriteChange } from './view-writer.ts';
 
 /** No update holds this cursor or this id. */
 const PROBE = '\u0000';
@@ -26,6 +27,8 @@ export class UpdateWriter {
   readonly #rootKey: string;
   /** The names under which `changes` are asked for, in the order of the answer. */
   readonly #changesKeys: readonly string[];
+  /** For each of them; null where it has to be executed. */
+  readonly #writeChange: readonly (WriteChange | null)[];
   readonly #head: string;
   /** Each slot with the text between it and the next one. */
   readonly #slots: readonly { readonly slot: Slot; readonly after: string }[];
@@ -65,6 +68,7 @@ export class UpdateWriter {
     this.#head = head ?? text;
     this.#slots = slots;
     this.#changesKeys = keys;
+    this.#writeChange = keys.map((key) => compileChange((change) => this.#show(change)[key]?.[0]));
   }
 
   /** The execution result of this update, `{"data":…}`. Never throws: what fails is in the result, as in any. */
@@ -142,14 +146,27 @@ export class UpdateWriter {
   #textsOf(change: FriendView): readonly string[] {
     const known = this.#texts.get(change.view);
     if (known?.id === change.id) return known.texts;
-    const result = this.#execute({ reset: false, changes: [change], removed: [], cursor: PROBE, stale: false });
-    const data = result.data?.[this.#rootKey] as Readonly<Record<string, readonly unknown[]>> | undefined;
-    if (result.errors || !data) throw result.errors?.[0] ?? new Error('An update gave neither data nor errors.');
-    const texts = this.#changesKeys.map((key) => toBinary(JSON.stringify(data[key]?.[0])));
+    let shown: Shown | null = null;
+    const texts = this.#changesKeys.map((key, place) => {
+      const write = this.#writeChange[place];
+      if (write) return write(change);
+      shown ??= this.#show(change);
+      return toBinary(JSON.stringify(shown[key]?.[0]));
+    });
     this.#texts.set(change.view, { id: change.id, texts });
     return texts;
   }
+
+  /** What executing gives for an update with nothing but this change. Throws the first error that it gives. */
+  #show(change: FriendView): Shown {
+    const result = this.#execute({ reset: false, changes: [change], removed: [], cursor: PROBE, stale: false });
+    const data = result.data?.[this.#rootKey] as Shown | undefined;
+    if (result.errors || !data) throw result.errors?.[0] ?? new Error('An update gave neither data nor errors.');
+    return data;
+  }
 }
+
+type Shown = Readonly<Record<string, readonly unknown[]>>;
 
 const RESET = Symbol('reset');
 const STALE = Symbol('stale');

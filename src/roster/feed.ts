@@ -2,6 +2,7 @@ import type { PresenceRecord, UserId } from '../presence/record.ts';
 import { EMPTY_RECORD, view } from '../presence/record.ts';
 import { NEVER, type Revision } from '../presence/time.ts';
 import { cursorScope, decodeCursor, encodeCursor, type Position } from './cursor.ts';
+import type { Teller } from './rounds.ts';
 import type { FriendView, RosterOptions, RosterUpdate, UpdateFeed } from './update.ts';
 
 /** What a feed reads when it makes a frame: always the newest. */
@@ -20,6 +21,8 @@ export interface FeedSource {
   stale(): boolean;
   /** What of the friend list changed after `version`; null where that is no longer known. */
   listChangesSince(version: number): ListChanges | null;
+  /** The feed has news: it wants to be told so, together with others. */
+  news(feed: RosterFeed): void;
   closed(feed: RosterFeed): void;
 }
 
@@ -51,7 +54,8 @@ interface Ahead {
  * One viewer's stream. It holds whom to show next, never a queue of what happened, and is pulled: whoever is slow gets the
  * newest state late, and costs no more than the roster.
  */
-export class RosterFeed implements UpdateFeed {
+export class RosterFeed implements UpdateFeed, Teller {
+  queued = false;
   readonly #source: FeedSource;
   readonly #only: ReadonlySet<UserId> | null;
   readonly #coalesceMs: number;
@@ -89,7 +93,7 @@ export class RosterFeed implements UpdateFeed {
     if (!this.#wants(userId)) return;
     this.#removed.delete(userId);
     this.#dirty.add(userId);
-    this.#notify();
+    this.#source.news(this);
   }
 
   /** No longer a friend. */
@@ -97,12 +101,12 @@ export class RosterFeed implements UpdateFeed {
     if (!this.#wants(userId)) return;
     this.#dirty.delete(userId);
     this.#removed.add(userId);
-    this.#notify();
+    this.#source.news(this);
   }
 
   /** Something that every feed must tell, such as staleness, may have changed. */
   nudge(): void {
-    this.#notify();
+    this.#source.news(this);
   }
 
   take(): RosterUpdate | null {
@@ -111,7 +115,7 @@ export class RosterFeed implements UpdateFeed {
     if (wait <= 0) return this.#frame();
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#notify();
+      this.tell();
     }, wait);
     return null;
   }
@@ -140,7 +144,7 @@ export class RosterFeed implements UpdateFeed {
     if (!this.#ended) {
       this.#ended = true;
       this.#source.closed(this);
-      this.#notify();
+      this.tell();
     }
     return { done: true, value: undefined };
   }
@@ -159,8 +163,8 @@ export class RosterFeed implements UpdateFeed {
     );
   }
 
-  /** News do not shorten the wait between two frames; only the end does. */
-  #notify(): void {
+  /** Wakes whoever reads. News do not shorten the wait between two frames; only the end does. */
+  tell(): void {
     if (this.#timer && !this.#ended) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;

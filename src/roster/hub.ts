@@ -8,6 +8,7 @@ import { Gate } from './gate.ts';
 import { OwnFeed } from './own-feed.ts';
 import { People, type RecordsSource } from './people.ts';
 import { Roster } from './roster.ts';
+import { Rounds } from './rounds.ts';
 import type { RosterOptions } from './update.ts';
 
 /**
@@ -26,6 +27,7 @@ export class Hub {
   readonly #ownFeeds = new Set<OwnFeed>();
   #lineage: string | null = null;
   readonly #readings = new Gate(READINGS_AT_ONCE);
+  readonly #rounds = new Rounds();
   #closed = false;
 
   constructor(store: PresenceStore, graph: FriendGraph, log: Logger, records: RecordsSource) {
@@ -101,7 +103,7 @@ export class Hub {
       this.#rosters.delete(viewer);
       void roster.close();
     };
-    const roster = new Roster(viewer, this.#graph, this.#people, this.#readings, this.#log, discard);
+    const roster = new Roster(viewer, this.#graph, this.#people, this.#readings, this.#rounds, this.#log, discard);
     const entry = { roster, opened: roster.open() };
     this.#rosters.set(viewer, entry);
     entry.opened.catch(discard);

@@ -5,6 +5,7 @@ import { NEVER, type Revision } from '../presence/time.ts';
 import type { FeedSource, ListChanges, RosterFeed } from './feed.ts';
 import type { Gate } from './gate.ts';
 import type { People, Watcher } from './people.ts';
+import type { Rounds } from './rounds.ts';
 
 /** How long to wait before reading a friend list again that the graph could not give. */
 const REFRESH_RETRY_MS = 250;
@@ -15,6 +16,7 @@ export class Roster implements Watcher, FeedSource {
   readonly #graph: FriendGraph;
   readonly #people: People;
   readonly #readings: Gate;
+  readonly #rounds: Rounds;
   readonly #log: Logger;
   readonly #feeds = new Set<RosterFeed>();
   readonly #whenIdle: () => void;
@@ -29,11 +31,20 @@ export class Roster implements Watcher, FeedSource {
   #closed = false;
 
   /** Lists are read through `readings`. `whenIdle` is called when no stream needs this any more. */
-  constructor(viewer: UserId, graph: FriendGraph, people: People, readings: Gate, log: Logger, whenIdle: () => void) {
+  constructor(
+    viewer: UserId,
+    graph: FriendGraph,
+    people: People,
+    readings: Gate,
+    rounds: Rounds,
+    log: Logger,
+    whenIdle: () => void,
+  ) {
     this.viewer = viewer;
     this.#graph = graph;
     this.#people = people;
     this.#readings = readings;
+    this.#rounds = rounds;
     this.#log = log;
     this.#whenIdle = whenIdle;
   }
@@ -86,6 +97,10 @@ export class Roster implements Watcher, FeedSource {
 
   add(feed: RosterFeed): void {
     this.#feeds.add(feed);
+  }
+
+  news(feed: RosterFeed): void {
+    this.#rounds.add(feed);
   }
 
   closed(feed: RosterFeed): void {

@@ -13,37 +13,6 @@ export interface Outlet {
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
-/** How many streams are served before others get their turn. */
-const TURN = 256;
-
-/**
- * Takes from streams what is new and writes it, all streams of a node in one go after what has come in at once has been
- * dealt with: so changes that come together leave together.
- */
-export class Pump {
-  readonly #queue = new Set<DirectStream>();
-  #scheduled = false;
-
-  schedule(stream: DirectStream): void {
-    this.#queue.add(stream);
-    this.#plan();
-  }
-
-  #plan(): void {
-    if (this.#scheduled || this.#queue.size === 0) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      let count = 0;
-      for (const stream of this.#queue) {
-        if (++count > TURN) break;
-        this.#queue.delete(stream);
-        stream.flush();
-      }
-      this.#plan();
-    });
-  }
-}
 
 /**
  * A subscription whose messages go straight to the line. To the library that keeps account of the operations it is an
@@ -52,16 +21,13 @@ export class Pump {
 export class DirectStream implements AsyncIterableIterator<ExecutionResult, undefined, undefined> {
   readonly #texts: TextStream;
   readonly #outlet: Outlet;
-  readonly #pump: Pump;
   readonly #before: string;
-  readonly #again = (): void => this.#pump.schedule(this);
   #end: { resolve: () => void; reject: (reason: unknown) => void } | null = null;
 
   /** `id` is that of the operation. */
-  constructor(id: string, texts: TextStream, outlet: Outlet, pump: Pump) {
+  constructor(id: string, texts: TextStream, outlet: Outlet) {
     this.#texts = texts;
     this.#outlet = outlet;
-    this.#pump = pump;
     this.#before = `{"id":${toBinary(JSON.stringify(id))},"type":"next","payload":`;
   }
 
@@ -69,8 +35,8 @@ export class DirectStream implements AsyncIterableIterator<ExecutionResult, unde
   next(): Promise<IteratorResult<ExecutionResult, undefined>> {
     return new Promise((resolve, reject) => {
       this.#end = { resolve: () => resolve(DONE), reject };
-      this.#texts.onNews(this.#again);
-      this.#again();
+      this.#texts.onNews(this.#flush);
+      this.#flush();
     });
   }
 
@@ -85,16 +51,16 @@ export class DirectStream implements AsyncIterableIterator<ExecutionResult, unde
   }
 
   /** Writes what there is to write if the line is free, else as soon as it is. Never throws: a failure ends the stream. */
-  flush(): void {
+  readonly #flush = (): void => {
     try {
       if (this.#texts.ended) this.#end?.resolve();
-      else if (!this.#outlet.free) this.#outlet.onFree(this.#again);
+      else if (!this.#outlet.free) this.#outlet.onFree(this.#flush);
       else this.#write(this.#texts.take());
     } catch (error) {
       this.#end?.reject(error);
       void this.#texts.end();
     }
-  }
+  };
 
   #write(text: string | null): void {
     if (text !== null) this.#outlet.write(`${this.#before}${text}}`);

@@ -11,7 +11,7 @@ import type { Rollcall } from '../service/api.ts';
 import type { Authenticate } from './auth.ts';
 import { CLOSE_FORBIDDEN, CLOSE_TRY_LATER, type Connection } from './connection.ts';
 import { tokenFromConnectionParams } from './credentials.ts';
-import { DirectStream, Pump } from './direct-stream.ts';
+import { DirectStream } from './direct-stream.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Operations that one socket may have under way at once, subscriptions among them. */
@@ -36,7 +36,6 @@ export interface ProtocolParts {
 export function createProtocol(parts: ProtocolParts): Server<Connection> {
   const { schema, rollcall, clock, authenticate, metrics, report } = parts;
   const writers = new UpdateWriters(schema);
-  const pump = new Pump();
   /** What was prepared for the arguments that the library carries from one callback to the next. */
   const requests = new WeakMap<ExecutionArgs, Request>();
   const requestOf = (args: ExecutionArgs): Request => {
@@ -87,7 +86,7 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
     async subscribe(args) {
       const { id, connection, operation } = requestOf(args);
       const outcome = await subscribeToText(operation, writers);
-      return outcome instanceof TextStream ? new DirectStream(id, outcome, connection, pump) : outcome;
+      return outcome instanceof TextStream ? new DirectStream(id, outcome, connection) : outcome;
     },
     onError: (_context, _id, _payload, errors) => errors.map((error) => toClientError(error, report).toJSON()),
   });

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
-import { type DocumentNode, execute, parse, validate } from 'graphql';
+import { type DocumentNode, execute, parse, print, validate } from 'graphql';
 import { describe, expect, it } from 'vitest';
+import { FriendsPresenceDocument } from '../../src/client/gql/graphql.ts';
 import type { OperationArguments } from '../../src/graphql/execute.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { UpdateWriters } from '../../src/graphql/update-writers.ts';
+import { compileChange } from '../../src/graphql/view-writer.ts';
 import { CLIENT_KINDS, PRESENCE_STATUSES, type View } from '../../src/presence/record.ts';
 import type { RosterUpdate } from '../../src/roster/update.ts';
 import type { Rollcall } from '../../src/service/api.ts';
@@ -185,5 +187,33 @@ describe('rule 5.2: texts that are shared', () => {
       const each = { ...given, changes: [{ id, view: never }] };
       expect(writers.for(asked)?.write(each)).toBe(plain(asked, each));
     }
+  });
+});
+
+describe('a writer of changes', () => {
+  const show = (source: string) => {
+    const asked = operation(parse(source), { yes: true, no: false });
+    return (change: { id: string; view: View }): unknown => {
+      const update = { reset: false, removed: [], cursor: 'c', stale: false, changes: [change] };
+      const { data } = JSON.parse(plain(asked, update)) as { data: { friendsPresence: { changes: unknown[] } } };
+      return data.friendsPresence.changes[0];
+    };
+  };
+
+  it('needs no execution for what clients select', () => {
+    const shown = show(print(FriendsPresenceDocument));
+    const write = compileChange(shown);
+    fc.assert(
+      fc.property(text, view, (id, seen) => {
+        const change = { id, view: seen };
+        expect(utf8(write?.(change) ?? '')).toBe(JSON.stringify(shown(change)));
+      }),
+    );
+  });
+
+  it('is not had where what comes out is not made of what goes in', () => {
+    let count = 0;
+    expect(compileChange(() => ({ count: count++ }))).toBeNull();
+    expect(compileChange(({ view: { status } }) => ({ here: status !== 'OFFLINE' }))).toBeNull();
   });
 });
