@@ -5,3 +5,8 @@
 export function toBinary(text: string): string {
   return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1');
 }
+
+/** The text whose `toBinary` this is. */
+export function fromBinary(binary: string): string {
+  return Buffer.from(binary, 'latin1').toString();
+}

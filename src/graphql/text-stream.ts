@@ -1,5 +1,6 @@
 import { createSourceEventStream, type ExecutionResult } from 'graphql';
 import type { UpdateFeed } from '../roster/update.ts';
+import { fromBinary } from './binary-text.ts';
 import { toClientError } from './errors.ts';
 import {
   executionArguments,
@@ -10,6 +11,11 @@ import {
 } from './execute.ts';
 import type { UpdateWriter } from './update-writer.ts';
 import type { UpdateWriters } from './update-writers.ts';
+
+/** A result that is written already: `stringify` gives its JSON. Yoga asks for it, as Envelop has it. */
+export interface WrittenResult extends ExecutionResult {
+  stringify(): string;
+}
 
 /** The results of a subscription as JSON, in binary strings: one character a byte of UTF-8. Taken by one reader. */
 export class TextStream {
@@ -25,6 +31,24 @@ export class TextStream {
   take(): string | null {
     const update = this.#feed.take();
     return update === null ? null : this.#writer.write(update);
+  }
+
+  /** For a reader who waits for each, in the place of `take` and `onNews`. */
+  results(): AsyncIterableIterator<WrittenResult> {
+    const results: AsyncIterableIterator<WrittenResult> = {
+      next: async () => {
+        const { done, value } = await this.#feed.next();
+        if (done) return { done, value };
+        const text = fromBinary(this.#writer.write(value));
+        return { done: false, value: { stringify: () => text } };
+      },
+      return: async () => {
+        await this.end();
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]: () => results,
+    };
+    return results;
   }
 
   /** Called whenever `take` may have become able to give one, and at the end. */

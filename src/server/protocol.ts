@@ -5,7 +5,7 @@ import { prepare } from '../graphql/documents.ts';
 import { type ReportUnexpected, toClientError } from '../graphql/errors.ts';
 import { executeOperation, type OperationArguments } from '../graphql/execute.ts';
 import { subscribeToText, TextStream } from '../graphql/text-stream.ts';
-import { UpdateWriters } from '../graphql/update-writers.ts';
+import type { UpdateWriters } from '../graphql/update-writers.ts';
 import type { Clock } from '../presence/time.ts';
 import type { Rollcall } from '../service/api.ts';
 import type { Authenticate } from './auth.ts';
@@ -26,6 +26,7 @@ export interface ProtocolParts {
   readonly authenticate: Authenticate;
   readonly metrics: Metrics;
   readonly report: ReportUnexpected;
+  readonly writers: UpdateWriters;
 }
 
 /**
@@ -34,8 +35,7 @@ export interface ProtocolParts {
  * socket.
  */
 export function createProtocol(parts: ProtocolParts): Server<Connection> {
-  const { schema, rollcall, clock, authenticate, metrics, report } = parts;
-  const writers = new UpdateWriters(schema);
+  const { schema, rollcall, clock, authenticate, metrics, report, writers } = parts;
   /** What was prepared for the arguments that the library carries from one callback to the next. */
   const requests = new WeakMap<ExecutionArgs, Request>();
   const requestOf = (args: ExecutionArgs): Request => {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import { buildSchema } from '../graphql/schema.ts';
+import { UpdateWriters } from '../graphql/update-writers.ts';
 import type { Logger } from '../log.ts';
 import { createRollcall } from '../service/create.ts';
 import { createAuthenticate } from './auth.ts';
@@ -56,8 +57,10 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   let stopping = false;
   const draining = (): boolean => stopping;
 
+  const writers = new UpdateWriters(schema);
   const websockets = new WebSocketEndpoint({
     schema,
+    writers,
     rollcall,
     clock,
     authenticate,
@@ -67,7 +70,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     draining,
     log: clientLog,
   });
-  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
+  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams, writers });
   const server = createHttpServer({
     graphql,
     metrics,

@@ -5,7 +5,9 @@ import type { Config } from '../config.ts';
 import type { GraphQLContext } from '../graphql/context.ts';
 import { prepare } from '../graphql/documents.ts';
 import { type ReportUnexpected, toClientError } from '../graphql/errors.ts';
-import { executeOperation, isResponseStream, type OperationArguments, subscribeOperation } from '../graphql/execute.ts';
+import { executeOperation, isResponseStream, type OperationArguments } from '../graphql/execute.ts';
+import { subscribeToText, TextStream } from '../graphql/text-stream.ts';
+import type { UpdateWriters } from '../graphql/update-writers.ts';
 import type { Rollcall } from '../service/api.ts';
 import type { Authenticate, Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
@@ -27,6 +29,7 @@ export interface GraphQLOverHttp {
   readonly metrics: Metrics;
   readonly report: ReportUnexpected;
   readonly streams: Streams;
+  readonly writers: UpdateWriters;
 }
 
 interface ServerContext {
@@ -114,9 +117,10 @@ function usePreparedOperations(options: GraphQLOverHttp): Plugin<OperationContex
     onSubscribe({ args, setSubscribeFn }) {
       const { res, identity } = args.contextValue;
       setSubscribeFn(async () => {
-        const outcome = await subscribeOperation(operationOf(args));
-        if (isResponseStream(outcome)) options.streams.add(res, identity);
-        return outcome;
+        const outcome = await subscribeToText(operationOf(args), options.writers);
+        const stream = outcome instanceof TextStream ? outcome.results() : outcome;
+        if (isResponseStream(stream)) options.streams.add(res, identity);
+        return stream;
       });
     },
   };

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
+import { UpdateWriters } from '../../src/graphql/update-writers.ts';
 import { createAuthenticate } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
@@ -31,8 +32,10 @@ beforeEach(async () => {
   const engine = openEngine(config, quiet);
   service = await createRollcall({ ...engine, settings: config.service, log: quiet });
   const { clock } = engine.store;
+  const schema = buildSchema();
   const websockets = new WebSocketEndpoint({
-    schema: buildSchema(),
+    schema,
+    writers: new UpdateWriters(schema),
     rollcall: service,
     clock,
     authenticate: createAuthenticate(config.auth, clock),

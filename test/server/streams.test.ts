@@ -4,6 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
+import { UpdateWriters } from '../../src/graphql/update-writers.ts';
 import type { PresenceRecord } from '../../src/presence/record.ts';
 import { createAuthenticate } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
@@ -68,7 +69,8 @@ beforeEach(async () => {
   const authenticate = createAuthenticate(config.auth, clock);
   const report = (error: unknown): void => void reported.push(error);
   const streams = new Streams(clock, metrics);
-  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
+  const writers = new UpdateWriters(schema);
+  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams, writers });
   const draining = (): boolean => false;
   server = createHttpServer({
     graphql,
@@ -80,6 +82,7 @@ beforeEach(async () => {
   });
   const websockets = new WebSocketEndpoint({
     schema,
+    writers,
     rollcall,
     clock,
     authenticate,
