@@ -40,7 +40,9 @@ async function* overSse(payload: object): AsyncGenerator<string, void, void> {
 }
 
 const DOCUMENTS = [
-  { query: 'subscription { friendsPresence { reset changes { id presence { status customStatus { text emoji } } } } }' },
+  {
+    query: 'subscription { friendsPresence { reset changes { id presence { status customStatus { text emoji } } } } }',
+  },
   {
     query: `
       subscription Friends($when: Boolean!) { roster: friendsPresence { ...Update gone: removed stale @skip(if: $when) } }
@@ -58,7 +60,10 @@ const DOCUMENTS = [
 ];
 
 test('rule 5.2: a roster stream says the same over WebSocket and over Server-Sent Events, to the byte', async () => {
-  await ask('admin:backend', 'mutation { syncFriends(input: { userId: "ada", friendIds: ["bob", "zoë"] }) { __typename } }');
+  await ask(
+    'admin:backend',
+    'mutation { syncFriends(input: { userId: "ada", friendIds: ["bob", "zoë"] }) { __typename } }',
+  );
   await ask('bob', 'mutation { setCustomStatus(input: { text: "é\\n", emoji: "🙂" }) { __typename } }');
   const socket = await RawSocket.greeted(server.url, 'ada');
   const streams = DOCUMENTS.map((payload, index) => {
