@@ -5,3 +5,8 @@
 export function toBinary(text: string): string {
   return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1');
 }
+
+/** A binary string that is kept: one that was put together would keep all of its pieces. */
+export function inOnePiece(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}
