@@ -161,8 +161,8 @@ export class RosterFeed implements UpdateFeed {
   }
 
   #mark(friend: Person): void {
-    this.#dirty ??= new Marks();
-    this.#dirty.add(friend);
+    if (this.#dirty) this.#dirty.add(friend);
+    else this.#dirty = new Marks(friend);
   }
 
   #hasNews(): boolean {
@@ -216,17 +216,14 @@ export class RosterFeed implements UpdateFeed {
     const source = this.#source;
     const reset = this.#start === 'reset';
     const friends = reset ? this.#mine() : (this.#dirty?.all ?? []);
-    const changes: FriendView[] = [];
+    const changes = friends.map((friend): FriendView => ({ id: friend.id, view: this.#view(friend) }));
     const { applied } = source;
     let newest = Math.max(this.#shown, this.#claim(applied));
     let ahead = NEVER;
-    for (let index = 0; index < friends.length; index++) {
-      const friend = friends[index] as Person;
-      const shown = this.#view(friend);
+    for (const { view: shown } of changes) {
       // A cursor never claims what may not have reached this node yet; nor does it tell of what others do.
       if (shown.rev > applied) ahead = Math.max(ahead, shown.rev);
       else if (shown.rev > newest) newest = shown.rev;
-      changes.push({ id: friend.id, view: shown });
     }
     const removed = reset || this.#removed === null ? NOBODY : [...this.#removed];
     this.#start = null;

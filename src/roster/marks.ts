@@ -3,8 +3,12 @@ const FEW = 16;
 
 /** A set that mostly holds one or two, for as long as it takes to make a frame of them. */
 export class Marks<T> {
-  readonly #few: T[] = [];
+  readonly #few: T[];
   #many: Set<T> | null = null;
+
+  constructor(first: T) {
+    this.#few = [first];
+  }
 
   add(item: T): void {
     if (this.#many) this.#many.add(item);

@@ -99,7 +99,7 @@ export class Roster implements Watcher, FeedSource {
   }
 
   add(feed: RosterFeed): void {
-    this.#feeds = [...this.#feeds, feed];
+    this.#feeds = this.#feeds.concat(feed);
   }
 
   remove(feed: RosterFeed): void {
@@ -206,7 +206,8 @@ export class Roster implements Watcher, FeedSource {
         const person = isFriend(entry) && entry.version > this.#version ? before.get(entry.id) : undefined;
         return person ? [person] : [];
       });
-      if (newcomers.length > 0) this.#friends = [...this.#friends, ...newcomers].sort((a, b) => (a.id < b.id ? -1 : 1));
+      // Not spread out and put together again, which would leave room to grow.
+      if (newcomers.length > 0) this.#friends = this.#friends.concat(newcomers).sort((a, b) => (a.id < b.id ? -1 : 1));
       this.#follow(list);
       for (const feed of this.#feeds) {
         // One that began meanwhile has gone by the list before.

@@ -62,7 +62,9 @@ describe('rule 5.6: right after a loss', () => {
   test('a new stream on a node that remembers does not show who hides', async () => {
     const { store, records } = await fallen(HIDE);
     const people = new People(store, quiet, records, () => {});
-    await Promise.all(['ada', 'eve'].map(() => people.watch(['bob'], { viewer: 'alice', closed: false, personChanged: () => {} })));
+    await Promise.all(
+      ['ada', 'eve'].map(() => people.watch(['bob'], { viewer: 'alice', closed: false, personChanged: () => {} })),
+    );
     expect(people.find('bob')?.record?.everyone).toMatchObject({ hidden: true, view: { status: 'OFFLINE' } });
     await people.close();
   });
