@@ -59,8 +59,7 @@ export class MemoryFriendGraph implements FriendGraph {
 
   async listen(userId: UserId, changed: () => void): Promise<() => Promise<void>> {
     this.#mustBeOpen();
-    const remove = this.#listeners.add(userId, changed);
-    return async () => remove();
+    return this.#listeners.add(userId, changed);
   }
 
   async close(): Promise<void> {

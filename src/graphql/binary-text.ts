@@ -10,3 +10,8 @@ export function toBinary(text: string): string {
 export function fromBinary(binary: string): string {
   return Buffer.from(binary, 'latin1').toString();
 }
+
+/** A binary string that is kept: one that was put together would keep all of its pieces. */
+export function inOnePiece(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { UserId } from '../presence/record.ts';
-import type { Revision } from '../presence/time.ts';
+import { NEVER, type Revision } from '../presence/time.ts';
 
 /**
  * Where a stream stood. It names a point in time, never people or states: what it gives back is decided afresh by what
@@ -24,8 +24,37 @@ export function cursorScope(lineage: string, viewer: UserId, only: ReadonlySet<U
 
 const FORMAT = /^1\.([\w-]{12})\.([0-9a-z]{1,11})\.([0-9a-z]{1,11})$/;
 
-export function encodeCursor(scope: string, position: Position): string {
-  return `1.${scope}.${position.presence.toString(36)}.${position.friends.toString(36)}`;
+/** What all cursors of this scope begin with. It is kept with each stream, so it is made in one piece. */
+export function cursorPrefix(scope: string): string {
+  return ['1', scope, ''].join('.');
+}
+
+/** `presence` and `friends` are revisions, written. */
+export function encodeCursor(prefix: string, presence: string, friends: string): string {
+  return `${prefix}${presence}.${friends}`;
+}
+
+/** As it is in a cursor. */
+export function writeRevision(revision: Revision): string {
+  return revision.toString(36);
+}
+
+/** A power of two: more revisions than are shown in the same moment, as a rule. */
+const TEXTS = 64;
+
+/** Revisions, written. Many streams show the same one at once, and to write it takes longer than the rest of their cursor. */
+export class RevisionTexts {
+  readonly #revisions: Revision[] = Array.from({ length: TEXTS }, () => NEVER);
+  readonly #texts: string[] = Array.from({ length: TEXTS }, () => writeRevision(NEVER));
+
+  of(revision: Revision): string {
+    const at = revision % TEXTS;
+    if (this.#revisions[at] !== revision) {
+      this.#revisions[at] = revision;
+      this.#texts[at] = writeRevision(revision);
+    }
+    return this.#texts[at] as string;
+  }
 }
 
 /** Null for a cursor that is none of ours, or of another scope. */

@@ -1,35 +1,37 @@
-import type { PresenceRecord, UserId } from '../presence/record.ts';
-import { EMPTY_RECORD, view } from '../presence/record.ts';
+import { EMPTY_RECORD, type UserId, view } from '../presence/record.ts';
 import { NEVER, type Revision } from '../presence/time.ts';
-import { cursorScope, decodeCursor, encodeCursor, type Position } from './cursor.ts';
+import { cursorPrefix, cursorScope, decodeCursor, encodeCursor } from './cursor.ts';
+import { Marks } from './marks.ts';
+import type { Person } from './person.ts';
 import type { Teller } from './rounds.ts';
 import type { FriendView, RosterOptions, RosterUpdate, UpdateFeed } from './update.ts';
 
 /** What a feed reads when it makes a frame: always the newest. */
 export interface FeedSource {
   readonly viewer: UserId;
-  friendIds(): Iterable<UserId>;
-  isFriend(userId: UserId): boolean;
-  /** The friend's newest known record. */
-  record(userId: UserId): PresenceRecord | undefined;
-  /** The version of the friend list that the feed has been told about in full. */
-  listVersion(): number;
+  readonly friends: readonly Person[];
   /** Names the data that is shown, so that no cursor is taken for one of other data. */
-  lineage(): string;
+  readonly lineage: string;
   /** Everything up to this revision has been applied. */
-  applied(): number;
-  stale(): boolean;
-  /** What of the friend list changed after `version`; null where that is no longer known. */
-  listChangesSince(version: number): ListChanges | null;
+  readonly applied: Revision;
+  readonly stale: boolean;
+  /** The version of the friend list that the feed has been told about in full, as it is in a cursor. */
+  readonly listVersion: string;
+  /** The same of any revision. */
+  textOf(revision: Revision): string;
+  /** What of the friend list changed after `version`; null where that is not known any more. */
+  listChangesSince(version: Revision): ListChanges | null;
   /** The feed has news: it wants to be told so, together with others. */
   news(feed: RosterFeed): void;
-  closed(feed: RosterFeed): void;
+  remove(feed: RosterFeed): void;
 }
 
 export interface ListChanges {
-  readonly added: readonly UserId[];
+  readonly added: readonly Person[];
   readonly removed: readonly UserId[];
 }
+
+const NOBODY: readonly UserId[] = [];
 
 /** How far ahead of the store's time a cursor may be before it is taken for none of ours, µs. */
 const CURSOR_SLACK = 10_000_000;
@@ -60,17 +62,20 @@ export class RosterFeed implements UpdateFeed, Teller {
   readonly #only: ReadonlySet<UserId> | null;
   readonly #coalesceMs: number;
   #lineage: string;
-  #scope: string;
+  #cursorPrefix: string;
   /** It goes on from the cursor that it was given. */
   readonly resumed: boolean;
-  readonly #dirty = new Set<UserId>();
-  readonly #removed = new Set<UserId>();
-  #position: Position = { presence: NEVER, friends: NEVER };
-  /** The oldest first. No cursor claims them yet. */
-  #ahead: Ahead[] = [];
+  /** Whom to show next; null for nobody. No friend of the viewer's is missing who looks different from what was shown. */
+  #dirty: Marks<Person> | null = null;
+  #removed: Set<UserId> | null = null;
+  /** Every view up to this revision has been shown. */
+  #shown: Revision = NEVER;
+  /** The oldest first, null for none. No cursor claims them yet. */
+  #ahead: Ahead[] | null = null;
   #start: 'reset' | 'resume' | null;
   #toldStale = false;
-  #lastFrameAt = Number.NEGATIVE_INFINITY;
+  /** Kept only where frames have to be apart. */
+  #lastFrameAt: number | null = null;
   /** Of a `next` that waits. */
   #wake: (() => void) | null = null;
   #listener: (() => void) | null = null;
@@ -82,25 +87,27 @@ export class RosterFeed implements UpdateFeed, Teller {
     this.#source = source;
     this.#only = options.only;
     this.#coalesceMs = options.coalesceMs;
-    this.#lineage = source.lineage();
-    this.#scope = cursorScope(this.#lineage, source.viewer, options.only);
-    this.resumed = this.#resume(options.after, now);
+    this.#lineage = source.lineage;
+    const scope = cursorScope(this.#lineage, source.viewer, options.only);
+    this.#cursorPrefix = cursorPrefix(scope);
+    this.resumed = this.#resume(scope, options.after, now);
     this.#start = this.resumed ? 'resume' : 'reset';
   }
 
   /** The friend looks different to this viewer, or is a friend from now on. */
-  mark(userId: UserId): void {
-    if (!this.#wants(userId)) return;
-    this.#removed.delete(userId);
-    this.#dirty.add(userId);
+  mark(friend: Person): void {
+    if (!this.#wants(friend.id)) return;
+    this.#removed?.delete(friend.id);
+    this.#mark(friend);
     this.#source.news(this);
   }
 
   /** No longer a friend. */
-  drop(userId: UserId): void {
-    if (!this.#wants(userId)) return;
-    this.#dirty.delete(userId);
-    this.#removed.add(userId);
+  drop(friend: Person): void {
+    if (!this.#wants(friend.id)) return;
+    this.#dirty?.delete(friend);
+    this.#removed ??= new Set();
+    this.#removed.add(friend.id);
     this.#source.news(this);
   }
 
@@ -111,7 +118,7 @@ export class RosterFeed implements UpdateFeed, Teller {
 
   take(): RosterUpdate | null {
     if (this.#ended || !this.#hasNews()) return null;
-    const wait = this.#lastFrameAt + this.#coalesceMs - performance.now();
+    const wait = this.#lastFrameAt === null ? 0 : this.#lastFrameAt + this.#coalesceMs - performance.now();
     if (wait <= 0) return this.#frame();
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -143,7 +150,7 @@ export class RosterFeed implements UpdateFeed, Teller {
   async return(): Promise<IteratorResult<RosterUpdate, undefined>> {
     if (!this.#ended) {
       this.#ended = true;
-      this.#source.closed(this);
+      this.#source.remove(this);
       this.tell();
     }
     return { done: true, value: undefined };
@@ -157,71 +164,85 @@ export class RosterFeed implements UpdateFeed, Teller {
     return this.#only === null || this.#only.has(userId);
   }
 
+  #mark(friend: Person): void {
+    if (this.#dirty) this.#dirty.add(friend);
+    else this.#dirty = new Marks(friend);
+  }
+
   #hasNews(): boolean {
     return (
-      this.#start !== null || this.#dirty.size > 0 || this.#removed.size > 0 || this.#source.stale() !== this.#toldStale
+      (this.#dirty !== null && !this.#dirty.empty) ||
+      this.#start !== null ||
+      (this.#removed !== null && this.#removed.size > 0) ||
+      this.#source.stale !== this.#toldStale
     );
   }
 
   /** Wakes whoever reads. News do not shorten the wait between two frames; only the end does. */
   tell(): void {
-    if (this.#timer && !this.#ended) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    if (this.#timer) {
+      if (!this.#ended) return;
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
     const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
+    if (wake) {
+      this.#wake = null;
+      wake();
+    }
     this.#listener?.();
   }
 
-  #resume(after: string | null, now: number): boolean {
-    const position = after === null ? null : decodeCursor(this.#scope, after);
+  #resume(scope: string, after: string | null, now: number): boolean {
+    const position = after === null ? null : decodeCursor(scope, after);
     if (position === null || position.presence > now + CURSOR_SLACK) return false;
     const list = this.#source.listChangesSince(position.friends);
     if (list === null) return false;
-    this.#position = position;
-    for (const id of list.added) if (this.#wants(id)) this.#dirty.add(id);
-    for (const id of list.removed) if (this.#wants(id)) this.#removed.add(id);
-    for (const id of this.#mine()) if (this.#view(id).rev > position.presence) this.#dirty.add(id);
+    this.#shown = position.presence;
+    for (const friend of list.added) if (this.#wants(friend.id)) this.#mark(friend);
+    const removed = list.removed.filter((id) => this.#wants(id));
+    if (removed.length > 0) this.#removed = new Set(removed);
+    for (const friend of this.#mine()) if (this.#view(friend).rev > position.presence) this.#mark(friend);
     return true;
   }
 
-  *#mine(): Iterable<UserId> {
-    for (const id of this.#only ?? this.#source.friendIds()) if (this.#source.isFriend(id)) yield id;
+  #mine(): readonly Person[] {
+    const { friends } = this.#source;
+    return this.#only === null ? friends : friends.filter(({ id }) => this.#wants(id));
   }
 
-  #view(userId: UserId): FriendView['view'] {
-    return view(this.#source.record(userId) ?? EMPTY_RECORD, this.#source.viewer);
+  #view(friend: Person): FriendView['view'] {
+    return view(friend.record ?? EMPTY_RECORD, this.#source.viewer);
   }
 
   #frame(): RosterUpdate {
     this.#followLineage();
+    const source = this.#source;
     const reset = this.#start === 'reset';
-    const ids = reset ? [...this.#mine()] : [...this.#dirty];
-    const changes: FriendView[] = [];
-    const applied = this.#source.applied();
-    let newest = this.#claim(applied);
+    const friends = reset ? this.#mine() : (this.#dirty?.all ?? []);
+    const changes = friends.map((friend): FriendView => ({ id: friend.id, view: this.#view(friend) }));
+    const { applied } = source;
+    let newest = Math.max(this.#shown, this.#claim(applied));
     let ahead = NEVER;
-    for (const id of ids) {
-      if (!this.#source.isFriend(id)) continue;
-      const shown = this.#view(id);
+    for (const { view: shown } of changes) {
       // A cursor never claims what may not have reached this node yet; nor does it tell of what others do.
-      if (shown.rev <= applied) newest = Math.max(newest, shown.rev);
-      else ahead = Math.max(ahead, shown.rev);
-      changes.push({ id, view: shown });
+      if (shown.rev > applied) ahead = Math.max(ahead, shown.rev);
+      else if (shown.rev > newest) newest = shown.rev;
     }
-    const removed = reset ? [] : [...this.#removed];
+    const removed = reset || this.#removed === null ? NOBODY : [...this.#removed];
     this.#start = null;
-    this.#dirty.clear();
-    this.#removed.clear();
-    this.#toldStale = this.#source.stale();
-    this.#lastFrameAt = performance.now();
-    if (ahead !== NEVER) this.#noteAhead(ahead, this.#lastFrameAt);
-    this.#position = { presence: Math.max(this.#position.presence, newest), friends: this.#source.listVersion() };
-    return { reset, changes, removed, cursor: encodeCursor(this.#scope, this.#position), stale: this.#toldStale };
+    this.#dirty = null;
+    this.#removed = null;
+    this.#toldStale = source.stale;
+    if (this.#coalesceMs > 0) this.#lastFrameAt = performance.now();
+    if (ahead !== NEVER) this.#noteAhead(ahead, performance.now());
+    this.#shown = newest;
+    const cursor = encodeCursor(this.#cursorPrefix, source.textOf(newest), source.listVersion);
+    return { reset, changes, removed, cursor, stale: this.#toldStale };
   }
 
   #noteAhead(rev: Revision, now: number): void {
+    this.#ahead ??= [];
     const last = this.#ahead.at(-1);
     if (last && (now - last.begun < SPAN_MS || this.#ahead.length >= MOST_SPANS)) {
       last.lastShown = now;
@@ -233,6 +254,7 @@ export class RosterFeed implements UpdateFeed, Teller {
 
   /** What was shown in earlier frames, and can be claimed by now: NEVER where there is nothing. */
   #claim(applied: Revision): Revision {
+    if (this.#ahead === null) return NEVER;
     const longAgo = performance.now() - CLAIM_MS;
     let newest = NEVER;
     for (let span = this.#ahead[0]; span; span = this.#ahead[0]) {
@@ -240,19 +262,20 @@ export class RosterFeed implements UpdateFeed, Teller {
       newest = Math.max(newest, span.newest);
       this.#ahead.shift();
     }
+    if (this.#ahead.length === 0) this.#ahead = null;
     return newest;
   }
 
   /** Revisions of a store that lost writes say nothing about what was shown before: a resume then brings everybody. */
   #followLineage(): void {
-    const lineage = this.#source.lineage();
+    const { lineage } = this.#source;
     if (lineage === this.#lineage) return;
     this.#lineage = lineage;
-    this.#scope = cursorScope(lineage, this.#source.viewer, this.#only);
-    this.#position = { ...this.#position, presence: NEVER };
-    this.#ahead = [];
+    this.#cursorPrefix = cursorPrefix(cursorScope(lineage, this.#source.viewer, this.#only));
+    this.#shown = NEVER;
+    this.#ahead = null;
     // What was shown elsewhere is not known here, so neither is how it differs from what there is now.
     if (this.#start === 'resume') this.#start = 'reset';
-    else if (this.resumed) for (const id of this.#mine()) this.#dirty.add(id);
+    else if (this.resumed) for (const friend of this.#mine()) this.#mark(friend);
   }
 }

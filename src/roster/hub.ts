@@ -3,11 +3,12 @@ import type { FriendGraph } from '../friends/port.ts';
 import type { Logger } from '../log.ts';
 import type { PresenceRecord, UserId } from '../presence/record.ts';
 import type { PresenceStore } from '../store/port.ts';
+import { RevisionTexts } from './cursor.ts';
 import { RosterFeed } from './feed.ts';
 import { Gate } from './gate.ts';
 import { OwnFeed } from './own-feed.ts';
 import { People, type RecordsSource } from './people.ts';
-import { Roster } from './roster.ts';
+import { Roster, type RosterParts } from './roster.ts';
 import { Rounds } from './rounds.ts';
 import type { RosterOptions } from './update.ts';
 
@@ -23,11 +24,12 @@ export class Hub {
   readonly #graph: FriendGraph;
   readonly #log: Logger;
   readonly #people: People;
-  readonly #rosters = new Map<UserId, { readonly roster: Roster; readonly opened: Promise<void> }>();
+  readonly #parts: RosterParts;
+  readonly #rosters = new Map<UserId, Roster>();
+  /** Those among them that are not ready yet. */
+  readonly #opening = new Map<Roster, Promise<void>>();
   readonly #ownFeeds = new Set<OwnFeed>();
   #lineage: string | null = null;
-  readonly #readings = new Gate(READINGS_AT_ONCE);
-  readonly #rounds = new Rounds();
   #closed = false;
 
   constructor(store: PresenceStore, graph: FriendGraph, log: Logger, records: RecordsSource) {
@@ -35,6 +37,15 @@ export class Hub {
     this.#graph = graph;
     this.#log = log;
     this.#people = new People(store, log, records, () => this.#staleChanged());
+    this.#parts = {
+      graph,
+      people: this.#people,
+      readings: new Gate(READINGS_AT_ONCE),
+      rounds: new Rounds(),
+      texts: new RevisionTexts(),
+      log,
+      idle: (roster) => this.#discard(roster),
+    };
   }
 
   /**
@@ -44,10 +55,10 @@ export class Hub {
    */
   async watchRoster(viewer: UserId, options: RosterOptions): Promise<RosterFeed> {
     const known = this.#rosters.get(viewer);
-    const { roster, opened } = known ?? this.#create(viewer);
+    const roster = known ?? this.#create(viewer);
     roster.hold();
     try {
-      await opened;
+      await this.#opening.get(roster);
       try {
         if (known) await roster.freshen();
         await this.#people.catchUp();
@@ -79,7 +90,7 @@ export class Hub {
   /** Idempotent; ends all streams. */
   async close(): Promise<void> {
     this.#closed = true;
-    const rosters = [...this.#rosters.values()].map(({ roster }) => roster.close());
+    const rosters = [...this.#rosters.values()].map((roster) => roster.close());
     const ownFeeds = [...this.#ownFeeds].map((feed) => feed.return());
     this.#rosters.clear();
     await Promise.all([...rosters, ...ownFeeds]);
@@ -90,23 +101,33 @@ export class Hub {
     const { lineage, stale } = this.#people;
     const replaced = !stale && lineage !== this.#lineage;
     this.#lineage = lineage;
-    for (const { roster } of this.#rosters.values()) {
+    for (const roster of this.#rosters.values()) {
       roster.nudge();
       // Data that are not the same as before have other friend lists as well.
       if (replaced) roster.outdate();
     }
   }
 
-  #create(viewer: UserId): { readonly roster: Roster; readonly opened: Promise<void> } {
-    const discard = (): void => {
-      if (this.#rosters.get(viewer)?.roster !== roster) return;
-      this.#rosters.delete(viewer);
-      void roster.close();
-    };
-    const roster = new Roster(viewer, this.#graph, this.#people, this.#readings, this.#rounds, this.#log, discard);
-    const entry = { roster, opened: roster.open() };
-    this.#rosters.set(viewer, entry);
-    entry.opened.catch(discard);
-    return entry;
+  #create(viewer: UserId): Roster {
+    const roster = new Roster(viewer, this.#parts);
+    this.#rosters.set(viewer, roster);
+    const opened = roster.open().then(
+      () => void this.#opening.delete(roster),
+      (error: unknown) => {
+        this.#opening.delete(roster);
+        this.#discard(roster);
+        throw error;
+      },
+    );
+    // Whoever waits for it is told of its failure; nobody need wait.
+    opened.catch(() => undefined);
+    this.#opening.set(roster, opened);
+    return roster;
+  }
+
+  #discard(roster: Roster): void {
+    if (this.#rosters.get(roster.viewer) !== roster) return;
+    this.#rosters.delete(roster.viewer);
+    void roster.close();
   }
 }

@@ -1,19 +1,21 @@
 import type { FriendGraph } from '../friends/port.ts';
 import type { Logger } from '../log.ts';
 import type { PresenceRecord, UserId } from '../presence/record.ts';
-import type { People, Watcher } from './people.ts';
+import type { People } from './people.ts';
+import type { Follower, Person } from './person.ts';
 
 /**
  * The stream of a viewer's own state: an item at once, then one whenever something that the viewer can see of it
  * changed, friend list and requests included. Holds no queue: an item is made from the newest state when it is taken.
  */
-export class OwnFeed implements Watcher, AsyncIterableIterator<PresenceRecord, undefined, undefined> {
+export class OwnFeed implements Follower, AsyncIterableIterator<PresenceRecord, undefined, undefined> {
   readonly #viewer: UserId;
   readonly #people: People;
   readonly #graph: FriendGraph;
   readonly #log: Logger;
   readonly #whenEnded: () => void;
   #unlisten: (() => Promise<void>) | null = null;
+  #person: Person | null = null;
   #latest: PresenceRecord | null = null;
   #news = false;
   #wake: (() => void) | null = null;
@@ -31,7 +33,7 @@ export class OwnFeed implements Watcher, AsyncIterableIterator<PresenceRecord, u
   async open(current: () => Promise<PresenceRecord>): Promise<void> {
     try {
       this.#unlisten = await this.#graph.listen(this.#viewer, () => this.#tell());
-      await this.#people.watch([this.#viewer], this);
+      this.#person = await this.#people.follow(this.#viewer, this);
       const record = await current();
       // What is told can be behind it: it must not take the stream back on its way there.
       this.#people.learn(this.#viewer, record);
@@ -46,8 +48,8 @@ export class OwnFeed implements Watcher, AsyncIterableIterator<PresenceRecord, u
     }
   }
 
-  personChanged(_userId: UserId, _before: PresenceRecord, after: PresenceRecord): void {
-    this.#latest = after;
+  recordChanged(record: PresenceRecord): void {
+    this.#latest = record;
     this.#tell();
   }
 
@@ -80,7 +82,7 @@ export class OwnFeed implements Watcher, AsyncIterableIterator<PresenceRecord, u
   }
 
   async #letGo(): Promise<void> {
-    this.#people.unwatch([this.#viewer], this);
+    if (this.#person) this.#people.unfollow(this.#person, this);
     const unlisten = this.#unlisten;
     this.#unlisten = null;
     await unlisten?.().catch((error: unknown) => {

@@ -1,35 +1,17 @@
-import { isUnavailable } from '../errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
 import type { PresenceRecord, UserId } from '../presence/record.ts';
 import { lacks } from '../presence/restore.ts';
 import { NEVER, type Revision } from '../presence/time.ts';
 import { isNewer, type PresenceStore, type Unlisten } from '../store/port.ts';
-
-/** Told of each change of the people that it watches, in the order of their commits, after `record()` has changed. */
-export interface Watcher {
-  personChanged(userId: UserId, before: PresenceRecord, after: PresenceRecord): void;
-}
+import { LostChoices, type Restore } from './lost-choices.ts';
+import { type Follower, Person, type Watcher } from './person.ts';
 
 /** Records, and what the store has lost of them. Both reject UNAVAILABLE where it is out of reach. */
 export interface RecordsSource {
   /** With what is remembered of choices that the store has lost: that has been brought back by then. */
   loadAll(userIds: readonly UserId[]): Promise<PresenceRecord[]>;
-  /**
-   * Brings back into the store what the user has chosen by `known`, where it has lost that. Resolves with the record as it
-   * stands then.
-   */
-  restore(userId: UserId, known: PresenceRecord): Promise<PresenceRecord>;
-}
-
-interface Person {
-  readonly watchers: Set<Watcher>;
-  /** Null until loaded. */
-  record: PresenceRecord | null;
-  /** The newest that was told before: it may lack a choice of which only what is loaded knows. */
-  told: PresenceRecord | null;
-  loading: Promise<void> | null;
-  /** What the store has lost of what they have chosen is being brought back. */
-  restoring: boolean;
+  readonly restore: Restore;
 }
 
 interface Partition {
@@ -54,6 +36,7 @@ export class People {
   readonly #partitions = new Map<number, Partition>();
   readonly #lost = new Set<number>();
   readonly #records: RecordsSource;
+  readonly #lostChoices: LostChoices;
   readonly #onStale: (stale: boolean) => void;
   /** What is being read again, each as its latest attempt stands. */
   readonly #reloads = new Set<{ attempt: Promise<void> }>();
@@ -69,6 +52,13 @@ export class People {
     this.#store = store;
     this.#log = log;
     this.#records = records;
+    this.#lostChoices = new LostChoices(
+      (userId, known) => records.restore(userId, known),
+      log,
+      (person, before, record) => {
+        if (this.#people.get(person.id) === person) this.#replace(person.id, before, record);
+      },
+    );
     this.#onStale = onStale;
   }
 
@@ -87,42 +77,55 @@ export class People {
     return this.#lineage === null || (!this.#stale && this.#store.ready()) ? this.#followLineage() : this.#lineage;
   }
 
-  /** The newest known record; undefined for who is not watched or not loaded yet. */
-  record(userId: UserId): PresenceRecord | undefined {
-    return this.#people.get(userId)?.record ?? undefined;
+  /** Undefined for who is not watched. */
+  find(userId: UserId): Person | undefined {
+    return this.#people.get(userId);
   }
 
-  /** Resolves when all of them are known and followed. On failure nobody is watched by this call. */
-  async watch(userIds: Iterable<UserId>, watcher: Watcher): Promise<void> {
-    const ids = [...userIds];
-    const unknown: UserId[] = [];
-    for (const id of ids) {
-      const person = this.#people.get(id) ?? this.#add(id);
-      person.watchers.add(watcher);
-      if (person.record === null) unknown.push(id);
-    }
+  /** Resolves with all of them, in their order, when they are known. On failure nobody is watched by this call. */
+  async watch(userIds: readonly UserId[], watcher: Watcher): Promise<Person[]> {
+    const people = userIds.map((id) => this.#person(id));
+    for (const person of people) person.watch(watcher);
     try {
-      await Promise.all([...new Set(unknown.map((id) => this.#store.partitionOf(id)))].map((p) => this.#listening(p)));
-      await this.#load(unknown);
+      await this.#know(people);
+      return people;
     } catch (error) {
-      this.unwatch(ids, watcher);
+      this.unwatch(people, watcher);
       throw error;
     }
+  }
+
+  /** Once for each person that `watch` gave. */
+  unwatch(people: readonly Person[], watcher: Watcher): void {
+    for (const person of people) {
+      person.unwatch(watcher);
+      this.#discard(person);
+    }
+  }
+
+  /** Resolves when the person is known. On failure nobody is followed by this call. */
+  async follow(userId: UserId, follower: Follower): Promise<Person> {
+    const person = this.#person(userId);
+    person.follow(follower);
+    try {
+      await this.#know([person]);
+      return person;
+    } catch (error) {
+      this.unfollow(person, follower);
+      throw error;
+    }
+  }
+
+  /** Idempotent. */
+  unfollow(person: Person, follower: Follower): void {
+    person.unfollow(follower);
+    this.#discard(person);
   }
 
   /** Takes over a record that has been read from the store, where that is newer than what is known of who is watched. */
   learn(userId: UserId, record: PresenceRecord): void {
     const person = this.#people.get(userId);
-    if (person && isNewer(record, person.record ?? undefined)) this.#apply(userId, person, record);
-  }
-
-  unwatch(userIds: Iterable<UserId>, watcher: Watcher): void {
-    for (const id of userIds) {
-      const person = this.#people.get(id);
-      if (!person?.watchers.delete(watcher) || person.watchers.size > 0) continue;
-      this.#people.delete(id);
-      this.#leave(this.#store.partitionOf(id));
-    }
+    if (person && isNewer(record, person.record ?? undefined)) this.#apply(person, record);
   }
 
   /**
@@ -140,20 +143,36 @@ export class People {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#barrier);
+    this.#lostChoices.close();
     const partitions = [...this.#partitions.values()];
     this.#people.clear();
     this.#partitions.clear();
     await Promise.allSettled(partitions.map(async ({ listening }) => (await listening)()));
   }
 
-  #add(id: UserId): Person {
-    const person: Person = { watchers: new Set(), record: null, told: null, loading: null, restoring: false };
-    this.#people.set(id, person);
+  #person(id: UserId): Person {
+    const known = this.#people.get(id);
+    if (known) return known;
     const number = this.#store.partitionOf(id);
+    const person = new Person(id, number);
+    this.#people.set(id, person);
     const partition = this.#partitions.get(number);
     if (partition) partition.people += 1;
     else this.#partitions.set(number, { people: 1, listening: this.#listen(number) });
     return person;
+  }
+
+  /** Forgets who is watched no more. */
+  #discard(person: Person): void {
+    if (person.watched || this.#people.get(person.id) !== person) return;
+    this.#people.delete(person.id);
+    this.#leave(person.partition);
+  }
+
+  async #know(people: readonly Person[]): Promise<void> {
+    const unknown = people.filter(({ record }) => record === null);
+    await Promise.all([...new Set(unknown.map(({ partition }) => partition))].map((p) => this.#listening(p)));
+    await this.#load(unknown);
   }
 
   #listen(number: number): Promise<Unlisten> {
@@ -202,44 +221,40 @@ export class People {
       .catch((error: unknown) => this.#log.debug({ err: error, partition: number }, 'could not leave a partition'));
   }
 
-  async #load(ids: readonly UserId[]): Promise<void> {
-    const mine: UserId[] = [];
+  async #load(people: readonly Person[]): Promise<void> {
+    const mine: Person[] = [];
     const waits: Promise<void>[] = [];
-    for (const id of ids) {
-      const person = this.#people.get(id);
-      if (!person || person.record !== null) continue;
+    for (const person of people) {
+      // Loaded meanwhile, or forgotten by a node that has closed.
+      if (person.record !== null || this.#people.get(person.id) !== person) continue;
       if (person.loading) waits.push(person.loading);
-      else mine.push(id);
+      else mine.push(person);
     }
     if (mine.length > 0) {
       const loading = this.#loadNow(mine);
-      for (const id of mine) {
-        const person = this.#people.get(id);
-        if (person) person.loading = loading;
-      }
+      for (const person of mine) person.loading = loading;
       waits.push(loading);
     }
     await Promise.all(waits);
   }
 
-  async #loadNow(ids: readonly UserId[]): Promise<void> {
-    const people = ids.map((id) => this.#people.get(id));
+  async #loadNow(people: readonly Person[]): Promise<void> {
     try {
-      const records = await this.#records.loadAll(ids);
-      for (const [index, record] of records.entries()) {
-        const person = people[index];
-        if (person) this.#loaded(ids[index] ?? '', person, record);
+      const records = await this.#records.loadAll(people.map(({ id }) => id));
+      for (const [index, person] of people.entries()) {
+        const record = records[index];
+        if (record) this.#loaded(person, record);
       }
     } finally {
-      for (const person of people) if (person) person.loading = null;
+      for (const person of people) person.loading = null;
     }
   }
 
-  #loaded(userId: UserId, person: Person, record: PresenceRecord): void {
-    person.record = record;
+  #loaded(person: Person, record: PresenceRecord): void {
     const { told } = person;
+    person.record = record;
     person.told = null;
-    if (told && isNewer(told, record)) this.#apply(userId, person, told);
+    if (told && isNewer(told, record)) this.#apply(person, told);
   }
 
   #changed(userId: UserId, record: PresenceRecord): void {
@@ -271,45 +286,11 @@ export class People {
     }, BARRIER_MS).unref();
   }
 
-  #apply(userId: UserId, person: Person, record: PresenceRecord): void {
+  #apply(person: Person, record: PresenceRecord): void {
     const before = person.record;
-    if (before === null) {
-      if (isNewer(record, person.told ?? undefined)) person.told = record;
-      return;
-    }
-    if (lacks(record, before)) {
-      void this.#bringBack(userId, person);
-      return;
-    }
-    person.record = record;
-    for (const watcher of person.watchers) watcher.personChanged(userId, before, record);
-  }
-
-  /**
-   * The store has lost what is known of somebody's choice. Who has hidden by it stays hidden: what is known is shown until
-   * the store knows it again.
-   */
-  async #bringBack(userId: UserId, person: Person): Promise<void> {
-    if (person.restoring) return;
-    person.restoring = true;
-    try {
-      // Also where nobody watches them any more by now: the friend list may be lost as well.
-      while (!this.#closed && person.record !== null) {
-        try {
-          const before = person.record;
-          const record = await this.#records.restore(userId, before);
-          if (this.#people.get(userId) === person) this.#replace(userId, before, record);
-          return;
-        } catch (error) {
-          if (!isUnavailable(error)) throw error;
-          await new Promise((resolve) => setTimeout(resolve, RELOAD_RETRY_MS).unref());
-        }
-      }
-    } catch (error) {
-      this.#log.error({ err: error, userId }, 'what the store has lost of a user cannot be brought back');
-    } finally {
-      person.restoring = false;
-    }
+    if (before === null) person.tell(record);
+    else if (lacks(record, before)) void this.#lostChoices.bringBack(person);
+    else person.change(before, record);
   }
 
   /** Reads again whom changes were missed of, for as long as it takes. */
@@ -319,9 +300,7 @@ export class People {
     this.#updateStale();
     try {
       for (;;) {
-        const ids = (userIds ?? [...this.#people.keys()]).filter(
-          (id) => this.#people.has(id) && this.#store.partitionOf(id) === partition,
-        );
+        const ids = (userIds ?? [...this.#people.keys()]).filter((id) => this.#people.get(id)?.partition === partition);
         if (this.#closed || ids.length === 0) return;
         try {
           reload.attempt = this.#readAgain(ids);
@@ -329,7 +308,7 @@ export class People {
           return;
         } catch (error) {
           this.#log.debug({ err: error, partition }, 'reading missed changes again failed; trying on');
-          await new Promise((resolve) => setTimeout(resolve, RELOAD_RETRY_MS).unref());
+          await sleep(RELOAD_RETRY_MS, undefined, { ref: false });
         }
       }
     } finally {
@@ -351,7 +330,7 @@ export class People {
     if (!person || !record) return;
     const untouched = person.record === before;
     if (untouched ? record.rev !== before?.rev : isNewer(record, person.record ?? undefined)) {
-      this.#apply(id, person, record);
+      this.#apply(person, record);
     }
   }
 

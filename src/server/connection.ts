@@ -1,5 +1,6 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { WebSocket as ProtocolSocket } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import { toBinary } from '../graphql/binary-text.ts';
 import type { Clock } from '../presence/time.ts';
@@ -13,34 +14,62 @@ import { textFrame } from './text-frame.ts';
 /** Codes with which we close a socket ourselves; the others are those of graphql-transport-ws. */
 export const CLOSE_BAD_REQUEST = 4400;
 export const CLOSE_FORBIDDEN = 4403;
+export const CLOSE_INIT_TIMEOUT = 4408;
 export const CLOSE_RESTARTING = 1012;
 export const CLOSE_TRY_LATER = 1013;
 
 /** The most that a close frame can hold as its reason, in bytes of UTF-8. */
 const MAX_REASON_BYTES = 123;
 
-/** One open WebSocket. */
-export class Connection implements Outlet {
-  /** Random, and never given twice: sessions are bound to it. */
-  readonly id: string = randomUUID();
+const ID_BYTES = 16;
+
+/** One open WebSocket. What each of them holds counts: there are tens of thousands. */
+export class Connection implements Outlet, ProtocolSocket {
+  /** Random, and never given twice: sessions are bound to it. (A `randomUUID` is put together of twenty strings, all kept.) */
+  readonly id: string = randomBytes(ID_BYTES).toString('base64url');
   readonly #socket: WebSocket;
   readonly #line: Socket;
   /** What has been written still waits for the other side to read. */
   #busy = false;
-  readonly #whenFree = new Set<() => void>();
+  /** Null for nobody. */
+  #whenFree: Set<() => void> | null = null;
+  #greeting: NodeJS.Timeout | null = null;
+  #heard: ((data: string) => Promise<void>) | null = null;
   /** Null until it has signed in, which it may never do. */
   caller: Caller | null = null;
   #forgetExpiry: (() => void) | null = null;
-  readonly #life: SignOfLife;
+  readonly #life = new SignOfLife();
   #closing = false;
 
   /** `line` is the TCP socket below. */
   constructor(socket: WebSocket, line: Socket) {
     this.#socket = socket;
     this.#line = line;
-    this.#life = new SignOfLife(line, () => {
-      if (socket.readyState === socket.OPEN) socket.ping();
-    });
+  }
+
+  /** The subprotocol that was agreed on. */
+  get protocol(): string {
+    return this.#socket.protocol;
+  }
+
+  /** Closes with 4408 unless `greeted` is called within `ms`. */
+  awaitGreeting(ms: number): void {
+    this.#greeting = setTimeout(() => this.close(CLOSE_INIT_TIMEOUT, 'Connection initialisation timeout'), ms);
+  }
+
+  greeted(): void {
+    if (this.#greeting) clearTimeout(this.#greeting);
+    this.#greeting = null;
+  }
+
+  /** One listener, which is given what `heard` is. */
+  onMessage(listener: (data: string) => Promise<void>): void {
+    this.#heard = listener;
+  }
+
+  /** A message has come. Settles as the listener does. */
+  async heard(data: string): Promise<void> {
+    await this.#heard?.(data);
   }
 
   /** Closes by itself when the token ends. A socket that has closed meanwhile stays nobody's. */
@@ -54,6 +83,7 @@ export class Connection implements Outlet {
   /** The socket has closed, whoever closed it. */
   closed(): void {
     this.#closing = true;
+    this.greeted();
     this.#forgetExpiry?.();
     this.#freed();
   }
@@ -79,11 +109,12 @@ export class Connection implements Outlet {
   }
 
   onFree(listener: () => void): void {
+    this.#whenFree ??= new Set();
     this.#whenFree.add(listener);
   }
 
   /** The first close counts. */
-  close(code: number, reason: string): void {
+  close(code = CLOSE_RESTARTING, reason = ''): void {
     if (this.#closing) return;
     this.#closing = true;
     this.#socket.close(code, fitReason(reason));
@@ -101,7 +132,9 @@ export class Connection implements Outlet {
 
   /** To be called at intervals of `roundMs`: ends the socket if nobody is there any more, else asks for a sign of life. */
   check(roundMs: number): void {
-    if (!this.#life.check(roundMs)) this.terminate();
+    const finding = this.#life.check(this.#line, roundMs);
+    if (finding === 'gone') this.terminate();
+    else if (finding === 'ask' && this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
   }
 
   /**
@@ -116,9 +149,9 @@ export class Connection implements Outlet {
 
   #freed(): void {
     this.#busy = false;
-    if (this.#whenFree.size === 0) return;
-    const listeners = [...this.#whenFree];
-    this.#whenFree.clear();
+    const listeners = this.#whenFree;
+    if (listeners === null) return;
+    this.#whenFree = null;
     for (const listener of listeners) listener();
   }
 }

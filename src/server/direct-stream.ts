@@ -1,5 +1,5 @@
-import type { ExecutionResult } from 'graphql';
-import { toBinary } from '../graphql/binary-text.ts';
+import type { ExecutionResult, GraphQLError } from 'graphql';
+import { inOnePiece, toBinary } from '../graphql/binary-text.ts';
 import type { TextStream } from '../graphql/text-stream.ts';
 
 /** Where messages go out, one line for all streams of a connection. */
@@ -12,37 +12,49 @@ export interface Outlet {
   write(text: string): void;
 }
 
+/** What the library that keeps account of the operations knows of a connection. */
+export interface LibraryContext {
+  readonly extra: Outlet;
+  /** What is under way, by id. */
+  readonly subscriptions: Record<string, unknown>;
+}
+
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
- * A subscription whose messages go straight to the line. To the library that keeps account of the operations it is an
- * iterator that gives nothing but its end. A stream is pulled: while the line is not free nothing is taken from it.
+ * A subscription whose messages go straight to the line. A stream is pulled: while the line is not free nothing is taken
+ * from it.
+ *
+ * To the library it is an iterator that never gives anything, and so it tells of its end itself. That spares the most
+ * part of what a stream would cost in memory: the library's loop over an iterator keeps the message that asked for the
+ * stream, its query and variables, for as long as it waits; one that waits for what nobody can give is collected.
  */
 export class DirectStream implements AsyncIterableIterator<ExecutionResult, undefined, undefined> {
+  readonly #id: string;
   readonly #texts: TextStream;
-  readonly #outlet: Outlet;
+  readonly #library: LibraryContext;
+  readonly #refusalOf: (error: unknown) => GraphQLError;
+  /** What each of its messages begins with. */
   readonly #before: string;
-  #end: { resolve: () => void; reject: (reason: unknown) => void } | null = null;
 
-  /** `id` is that of the operation. */
-  constructor(id: string, texts: TextStream, outlet: Outlet) {
+  /** `id` is that of the operation; `refusalOf` gives what a client is told of an error. */
+  constructor(id: string, texts: TextStream, library: LibraryContext, refusalOf: (error: unknown) => GraphQLError) {
+    this.#id = id;
     this.#texts = texts;
-    this.#outlet = outlet;
-    this.#before = `{"id":${toBinary(JSON.stringify(id))},"type":"next","payload":`;
+    this.#library = library;
+    this.#refusalOf = refusalOf;
+    this.#before = inOnePiece(`{"id":${toBinary(JSON.stringify(id))},"type":"`);
   }
 
-  /** Called once, when the library is ready; resolves at the end. */
-  next(): Promise<IteratorResult<ExecutionResult, undefined>> {
-    return new Promise((resolve, reject) => {
-      this.#end = { resolve: () => resolve(DONE), reject };
-      this.#texts.onNews(this.#flush);
-      this.#flush();
-    });
+  /** Called once, when the library is ready. */
+  next(): Promise<never> {
+    this.#texts.onNews(this.#flush);
+    this.#flush();
+    return new Promise(() => {});
   }
 
   async return(): Promise<IteratorResult<ExecutionResult, undefined>> {
     await this.#texts.end();
-    this.#end?.resolve();
     return DONE;
   }
 
@@ -52,17 +64,29 @@ export class DirectStream implements AsyncIterableIterator<ExecutionResult, unde
 
   /** Writes what there is to write if the line is free, else as soon as it is. Never throws: a failure ends the stream. */
   readonly #flush = (): void => {
+    if (!this.#library.extra.free) {
+      this.#library.extra.onFree(this.#flush);
+      return;
+    }
+    if (this.#texts.ended) {
+      this.#end('complete"}');
+      return;
+    }
     try {
-      if (this.#texts.ended) this.#end?.resolve();
-      else if (!this.#outlet.free) this.#outlet.onFree(this.#flush);
-      else this.#write(this.#texts.take());
+      const text = this.#texts.take();
+      if (text !== null) this.#library.extra.write(`${this.#before}next","payload":${text}}`);
     } catch (error) {
-      this.#end?.reject(error);
+      const errors = JSON.stringify([this.#refusalOf(error)]);
+      this.#end(`error","payload":${toBinary(errors)}}`);
       void this.#texts.end();
     }
   };
 
-  #write(text: string | null): void {
-    if (text !== null) this.#outlet.write(`${this.#before}${text}}`);
+  /** The last message, unless the library has been told of the end already: by the client, or by that of the connection. */
+  #end(message: string): void {
+    const { extra: outlet, subscriptions } = this.#library;
+    if (subscriptions[this.#id] !== this) return;
+    delete subscriptions[this.#id];
+    outlet.write(this.#before + message);
   }
 }

@@ -20,11 +20,12 @@ export class KeepAlive {
     this.#timer.unref();
   }
 
-  /** The function returned takes it out again. */
-  add(member: Checked): () => void {
-    const group = this.#groups[this.#added++ % GROUPS];
-    group?.add(member);
-    return () => void group?.delete(member);
+  add(member: Checked): void {
+    this.#groups[this.#added++ % GROUPS]?.add(member);
+  }
+
+  remove(member: Checked): void {
+    for (const group of this.#groups) if (group.delete(member)) return;
   }
 
   close(): void {

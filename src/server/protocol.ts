@@ -1,4 +1,4 @@
-import type { ExecutionArgs, GraphQLSchema } from 'graphql';
+import type { ExecutionArgs, GraphQLError, GraphQLSchema } from 'graphql';
 import { type ConnectionInitMessage, makeServer, type Server } from 'graphql-ws';
 import { limitExceeded, RollcallError } from '../errors.ts';
 import { prepare } from '../graphql/documents.ts';
@@ -11,13 +11,11 @@ import type { Rollcall } from '../service/api.ts';
 import type { Authenticate } from './auth.ts';
 import { CLOSE_FORBIDDEN, CLOSE_TRY_LATER, type Connection } from './connection.ts';
 import { tokenFromConnectionParams } from './credentials.ts';
-import { DirectStream } from './direct-stream.ts';
+import { DirectStream, type LibraryContext } from './direct-stream.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Operations that one socket may have under way at once, subscriptions among them. */
 export const MAX_OPERATIONS = 100;
-/** A client that has opened a socket must say connection_init within this; 4408 else. */
-const INIT_WAIT_MS = 10_000;
 
 export interface ProtocolParts {
   readonly schema: GraphQLSchema;
@@ -36,6 +34,7 @@ export interface ProtocolParts {
  */
 export function createProtocol(parts: ProtocolParts): Server<Connection> {
   const { schema, rollcall, clock, authenticate, metrics, report, writers } = parts;
+  const refusalOf = (error: unknown): GraphQLError => toClientError(error, report);
   /** What was prepared for the arguments that the library carries from one callback to the next. */
   const requests = new WeakMap<ExecutionArgs, Request>();
   const requestOf = (args: ExecutionArgs): Request => {
@@ -45,9 +44,14 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
   };
 
   return makeServer<ConnectionInitMessage['payload'], Connection>({
-    connectionInitWaitTimeout: INIT_WAIT_MS,
+    // The endpoint waits for it, with a timer that is not kept for as long as the connection is.
+    connectionInitWaitTimeout: 0,
 
-    async onConnect({ extra: connection, connectionParams }) {
+    async onConnect(library) {
+      const { extra: connection, connectionParams } = library;
+      connection.greeted();
+      // It would be kept for as long as the connection, and a token can be long.
+      Object.assign(library, { connectionParams: undefined });
       try {
         const token = tokenFromConnectionParams(connectionParams);
         if (token !== null) connection.signIn(await authenticate(token), clock);
@@ -61,10 +65,11 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
       }
     },
 
-    onSubscribe({ extra: connection, subscriptions }, id, { query, operationName, variables }) {
+    onSubscribe(library, id, { query, operationName, variables }) {
+      const { extra: connection } = library;
       try {
         // The operation that is asked for is among them already.
-        if (Object.keys(subscriptions).length > MAX_OPERATIONS) {
+        if (Object.keys(library.subscriptions).length > MAX_OPERATIONS) {
           throw limitExceeded(`One connection can have ${MAX_OPERATIONS} operations under way at once.`);
         }
         const prepared = prepare(schema, { query, operationName }, report);
@@ -75,7 +80,7 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
         const args: ExecutionArgs = { schema, document, operationName, variableValues: variables };
         const context = { rollcall, caller: connection.caller };
         const operation = { schema, document, operationName, variables, context, report };
-        requests.set(args, { id, connection, operation });
+        requests.set(args, { id, library, operation });
         return args;
       } catch (error) {
         return [toClientError(error, report)];
@@ -84,9 +89,9 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
 
     execute: (args) => executeOperation(requestOf(args).operation),
     async subscribe(args) {
-      const { id, connection, operation } = requestOf(args);
+      const { id, library, operation } = requestOf(args);
       const outcome = await subscribeToText(operation, writers);
-      return outcome instanceof TextStream ? new DirectStream(id, outcome, connection) : outcome;
+      return outcome instanceof TextStream ? new DirectStream(id, outcome, library, refusalOf) : outcome;
     },
     onError: (_context, _id, _payload, errors) => errors.map((error) => toClientError(error, report).toJSON()),
   });
@@ -95,6 +100,7 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
 interface Request {
   /** That of the operation, as the client has named it. */
   readonly id: string;
-  readonly connection: Connection;
+  /** What the library knows of the connection. */
+  readonly library: LibraryContext;
   readonly operation: OperationArguments;
 }

@@ -13,10 +13,11 @@ export interface Traffic {
  */
 const SLOWEST_LINE = 4;
 
+/** `ask`: somebody may be there, and a ping shall be sent to find out. */
+export type Finding = 'gone' | 'here' | 'ask';
+
 /** Whether anybody is still there on the other side of one socket. */
 export class SignOfLife {
-  readonly #traffic: Traffic;
-  readonly #ask: () => void;
   #bytesRead = 0;
   /** All that was sent before the last ping that was answered has been read over there. */
   #acknowledged = 0;
@@ -25,12 +26,6 @@ export class SignOfLife {
   /** When a check last found that something had come; by the monotonic clock. */
   #silentSince = performance.now();
 
-  /** `ask` sends a ping. */
-  constructor(traffic: Traffic, ask: () => void) {
-    this.#traffic = traffic;
-    this.#ask = ask;
-  }
-
   /** A ping was answered. Other messages say that somebody is there, but not what they have read. */
   answered(): void {
     this.#acknowledged = this.#sentBefore ?? this.#acknowledged;
@@ -38,24 +33,21 @@ export class SignOfLife {
   }
 
   /**
-   * To be called at intervals of `roundMs`: whether somebody may be there. One ping at most is under way: more would only
-   * queue up behind the first.
+   * To be called at intervals of `roundMs` with what has gone over the socket. One ping at most is under way: more would
+   * only queue up behind the first.
    */
-  check(roundMs: number): boolean {
+  check({ bytesRead, bytesWritten }: Traffic, roundMs: number): Finding {
     const now = performance.now();
-    const { bytesRead, bytesWritten } = this.#traffic;
     if (bytesRead !== this.#bytesRead) {
       this.#bytesRead = bytesRead;
       this.#silentSince = now;
     } else {
       const ahead = this.#sentBefore === null ? 0 : this.#sentBefore - this.#acknowledged;
       // Half a round, since timers are early and late: the next check is the first that can find it silent.
-      if (now - this.#silentSince > roundMs / 2 + ahead / SLOWEST_LINE) return false;
+      if (now - this.#silentSince > roundMs / 2 + ahead / SLOWEST_LINE) return 'gone';
     }
-    if (this.#sentBefore === null) {
-      this.#sentBefore = bytesWritten;
-      this.#ask();
-    }
-    return true;
+    if (this.#sentBefore !== null) return 'here';
+    this.#sentBefore = bytesWritten;
+    return 'ask';
   }
 }

@@ -2,7 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { handleProtocols, type Server } from 'graphql-ws';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { type RawData, type Server as SocketServer, WebSocket, WebSocketServer } from 'ws';
 import type { AllowedOrigins } from '../config/origins.ts';
 import type { Logger } from '../log.ts';
 import { CLOSE_BAD_REQUEST, CLOSE_RESTARTING, Connection } from './connection.ts';
@@ -18,6 +18,8 @@ export const MAX_MESSAGE_BYTES = 1_048_576;
 const KEEP_ALIVE_MS = 12_000;
 /** How long a client may take to answer a close frame. */
 const CLOSE_WAIT_MS = 2_000;
+/** A client that has opened a socket must say connection_init within this; 4408 else. */
+const INIT_WAIT_MS = 10_000;
 const RESTARTING = 'This node is stopping; connect again.';
 
 export interface WebSocketParts extends ProtocolParts {
@@ -30,11 +32,14 @@ export interface WebSocketParts extends ProtocolParts {
 /** The sockets of one server: from their upgrade to their end. */
 export class WebSocketEndpoint {
   readonly #parts: WebSocketParts;
-  readonly #sockets: WebSocketServer;
+  readonly #sockets: SocketServer<typeof Linked>;
   readonly #protocol: Server<Connection>;
   readonly #keepAlive: KeepAlive;
-  /** What is open, with the promise of its end; its operations have ended by then. */
-  readonly #open = new Map<Connection, Promise<void>>();
+  /** The operations of one that is not here any more have ended. */
+  readonly #open = new Set<Connection>();
+  /** Of those who wait until nobody is here. */
+  readonly #whenEmpty = new Set<() => void>();
+  readonly #listeners: Listeners;
 
   constructor(parts: WebSocketParts) {
     this.#parts = parts;
@@ -46,10 +51,12 @@ export class WebSocketEndpoint {
       perMessageDeflate: false,
       handleProtocols,
       closeTimeout: CLOSE_WAIT_MS,
+      WebSocket: Linked,
     };
     this.#sockets = new WebSocketServer(options);
     this.#protocol = createProtocol(parts);
     this.#keepAlive = new KeepAlive(parts.keepAliveMs ?? KEEP_ALIVE_MS);
+    this.#listeners = this.#makeListeners();
   }
 
   /** Takes an HTTP upgrade, or refuses it with a status and one line. */
@@ -69,15 +76,15 @@ export class WebSocketEndpoint {
 
   /** Says goodbye to all with 1012, spread over `spanMs`. Resolves when all sockets are gone. */
   async drain(spanMs: number): Promise<void> {
-    await spread([...this.#open.keys()], spanMs, (connection) => connection.close(CLOSE_RESTARTING, RESTARTING));
-    await Promise.all(this.#open.values());
+    await spread([...this.#open], spanMs, (connection) => connection.close(CLOSE_RESTARTING, RESTARTING));
+    await this.#empty();
   }
 
   /** Ends at once what is still open. Idempotent. */
   async close(): Promise<void> {
     this.#keepAlive.close();
-    for (const connection of this.#open.keys()) connection.terminate();
-    await Promise.all(this.#open.values());
+    for (const connection of this.#open) connection.terminate();
+    await this.#empty();
   }
 
   #refusal(request: IncomingMessage): Refusal | null {
@@ -90,52 +97,83 @@ export class WebSocketEndpoint {
     return draining() ? { status: 503, reason: RESTARTING } : null;
   }
 
-  #opened(socket: WebSocket, line: Socket): void {
-    const { rollcall, metrics, log } = this.#parts;
+  #opened(socket: Linked, line: Socket): void {
+    const { rollcall, metrics } = this.#parts;
     const connection = new Connection(socket, line);
-    const unchecked = this.#keepAlive.add(connection);
+    socket.connection = connection;
+    this.#open.add(connection);
+    this.#keepAlive.add(connection);
     metrics.connections.inc({ transport: 'websocket' });
     rollcall.connectionOpened(connection.id);
-
-    let onMessage: (data: string) => Promise<void> = async () => {};
-    const closed = this.#protocol.opened(
-      {
-        protocol: socket.protocol,
-        send: (data) => connection.send(data),
-        close: (code = CLOSE_RESTARTING, reason = '') => connection.close(code, reason),
-        onMessage: (listener) => {
-          onMessage = listener;
-        },
-      },
-      connection,
-    );
-    socket.on('message', (data) => {
-      onMessage(String(data)).catch((error: unknown) => {
-        if (isServersMessage(error)) connection.close(CLOSE_BAD_REQUEST, error.message);
-        else log.error({ err: error }, 'a message could not be handled');
-      });
-    });
-    socket.on('pong', () => connection.answered());
-    // Frames that break the protocol or are too long: ws closes with the code for it.
-    socket.on('error', (error) => log.debug({ err: error }, 'a socket broke'));
-
-    const ended = new Promise<void>((resolve) => {
-      socket.once('close', (code, reason) => {
-        connection.closed();
-        unchecked();
-        metrics.connections.dec({ transport: 'websocket' });
-        // Until the store has heard it may take as long as the store is away: closing the service ends that.
-        void rollcall.connectionClosed(connection.id);
-        closed(code, String(reason))
-          .catch((error: unknown) => log.error({ err: error }, 'a closed socket could not be tidied up'))
-          .finally(() => {
-            this.#open.delete(connection);
-            resolve();
-          });
-      });
-    });
-    this.#open.set(connection, ended);
+    connection.awaitGreeting(INIT_WAIT_MS);
+    socket.ended = this.#protocol.opened(connection, connection);
+    const { message, pong, error, close } = this.#listeners;
+    socket.on('message', message).on('pong', pong).on('error', error).on('close', close);
   }
+
+  /** The same for all sockets. */
+  #makeListeners(): Listeners {
+    const { log } = this.#parts;
+    const endpoint = this;
+    return {
+      message(data) {
+        const connection = linked(this)?.connection;
+        connection?.heard(String(data)).catch((error: unknown) => {
+          if (isServersMessage(error)) connection.close(CLOSE_BAD_REQUEST, error.message);
+          else log.error({ err: error }, 'a message could not be handled');
+        });
+      },
+      pong() {
+        linked(this)?.connection?.answered();
+      },
+      // Frames that break the protocol or are too long: ws closes with the code for it.
+      error: (error) => log.debug({ err: error }, 'a socket broke'),
+      close(code, reason) {
+        const socket = linked(this);
+        if (socket?.connection) endpoint.#closed(socket.connection, socket.ended?.(code, String(reason)));
+      },
+    };
+  }
+
+  #closed(connection: Connection, ended: Promise<void> | undefined): void {
+    const { rollcall, metrics, log } = this.#parts;
+    connection.closed();
+    this.#keepAlive.remove(connection);
+    metrics.connections.dec({ transport: 'websocket' });
+    // Until the store has heard it may take as long as the store is away: closing the service ends that.
+    void rollcall.connectionClosed(connection.id);
+    Promise.resolve(ended)
+      .catch((error: unknown) => log.error({ err: error }, 'a closed socket could not be tidied up'))
+      .finally(() => {
+        this.#open.delete(connection);
+        if (this.#open.size > 0) return;
+        for (const resolve of this.#whenEmpty) resolve();
+        this.#whenEmpty.clear();
+      });
+  }
+
+  /** Resolves when the last of all sockets is gone. */
+  async #empty(): Promise<void> {
+    if (this.#open.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.add(resolve));
+  }
+}
+
+/** A socket with what listeners that all sockets share have to know of it. */
+class Linked extends WebSocket {
+  connection: Connection | null = null;
+  /** Tells the protocol of its end. */
+  ended: ((code: number, reason: string) => Promise<void>) | null = null;
+}
+
+function linked(socket: WebSocket): Linked | null {
+  return socket instanceof Linked ? socket : null;
+}
+
+interface Listeners {
+  message(this: WebSocket, data: RawData): void;
+  pong(this: WebSocket): void;
+  error(this: WebSocket, error: Error): void;
+  close(this: WebSocket, code: number, reason: Buffer): void;
 }
 
 /** A message that only servers send: the library throws where the protocol has it close the socket. */

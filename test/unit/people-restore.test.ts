@@ -35,16 +35,16 @@ test('rules 5.2, 5.6: what has been brought back is shown, also where the clock 
     { loadAll: (ids) => store.load(ids), restore: async () => restored },
     () => {},
   );
-  await people.watch(['bob'], { personChanged: () => {} });
-  expect(people.record('bob')).toBe(known);
+  await people.watch(['bob'], { viewer: 'alice', closed: false, personChanged: () => {} });
+  expect(people.find('bob')?.record).toBe(known);
   store.holds = { ...EMPTY_RECORD, rev: 50 };
   store.listener?.missed(['bob']);
   await eventually(
-    async () => people.record('bob'),
+    async () => people.find('bob')?.record,
     (record) => record === restored,
   );
   const next = { ...restored, rev: 160 };
   store.listener?.changed('bob', next);
-  expect(people.record('bob')).toBe(next);
+  expect(people.find('bob')?.record).toBe(next);
   await people.close();
 });

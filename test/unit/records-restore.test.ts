@@ -62,8 +62,10 @@ describe('rule 5.6: right after a loss', () => {
   test('a new stream on a node that remembers does not show who hides', async () => {
     const { store, records } = await fallen(HIDE);
     const people = new People(store, quiet, records, () => {});
-    await Promise.all(['ada', 'eve'].map(() => people.watch(['bob'], { personChanged: () => {} })));
-    expect(people.record('bob')?.everyone).toMatchObject({ hidden: true, view: { status: 'OFFLINE' } });
+    await Promise.all(
+      ['ada', 'eve'].map(() => people.watch(['bob'], { viewer: 'alice', closed: false, personChanged: () => {} })),
+    );
+    expect(people.find('bob')?.record?.everyone).toMatchObject({ hidden: true, view: { status: 'OFFLINE' } });
     await people.close();
   });
 
@@ -75,10 +77,10 @@ describe('rule 5.6: right after a loss', () => {
     store.reading = new Promise((resolve) => {
       open = resolve;
     });
-    const first = people.watch(['bob'], { personChanged: () => {} });
+    const first = people.watch(['bob'], { viewer: 'alice', closed: false, personChanged: () => {} });
     store.listener?.changed('bob', there);
-    const second = people.watch(['bob'], { personChanged: () => {} });
-    const seen = second.then(() => people.record('bob')?.everyone.view.status);
+    const second = people.watch(['bob'], { viewer: 'alice', closed: false, personChanged: () => {} });
+    const seen = second.then(() => people.find('bob')?.record?.everyone.view.status);
     // Whoever does not wait for the reading has gone on by then.
     await new Promise((resolve) => setImmediate(resolve));
     open();

@@ -86,10 +86,10 @@ export class RedisFriendGraph implements FriendGraph {
       await this.#subscription;
       this.#mustBeOpen();
     } catch (error) {
-      remove();
+      await remove();
       throw error;
     }
-    return async () => remove();
+    return remove;
   }
 
   async close(): Promise<void> {
