@@ -19,6 +19,13 @@ export const CLOSE_TRY_LATER = 1013;
 /** The most that a close frame can hold as its reason, in bytes of UTF-8. */
 const MAX_REASON_BYTES = 123;
 
+/** What the library of the protocol keeps account of for one socket. */
+export interface ProtocolState {
+  readonly acknowledged: boolean;
+  /** By id, all operations under way. Another object once the socket has closed. */
+  readonly subscriptions: Record<string, unknown>;
+}
+
 /** One open WebSocket. */
 export class Connection implements Outlet {
   /** Random, and never given twice: sessions are bound to it. */
@@ -30,6 +37,8 @@ export class Connection implements Outlet {
   readonly #whenFree = new Set<() => void>();
   /** Null until it has signed in, which it may never do. */
   caller: Caller | null = null;
+  /** Null until the client has asked to be let in. */
+  state: ProtocolState | null = null;
   #forgetExpiry: (() => void) | null = null;
   readonly #life: SignOfLife;
   #closing = false;
@@ -65,6 +74,15 @@ export class Connection implements Outlet {
     if (this.#busy) await new Promise<void>((resolve) => this.onFree(resolve));
   }
 
+  /**
+   * The same for two messages, as binary strings, which leave in one piece. Null when they are out already or never will be.
+   */
+  sendBoth(first: string, second: string): Promise<void> | null {
+    if (this.#socket.readyState !== this.#socket.OPEN) return null;
+    this.#put(textFrame(first) + textFrame(second));
+    return this.#busy ? new Promise((resolve) => this.onFree(resolve)) : null;
+  }
+
   get free(): boolean {
     return !this.#busy && this.#socket.readyState === this.#socket.OPEN;
   }
@@ -74,8 +92,7 @@ export class Connection implements Outlet {
    * two pieces; that is sound since without compression the sender too writes each frame in one turn.
    */
   write(text: string): void {
-    this.#line.write(textFrame(text), 'latin1');
-    if (!this.#busy) this.#watchLine();
+    this.#put(textFrame(text));
   }
 
   onFree(listener: () => void): void {
@@ -102,6 +119,11 @@ export class Connection implements Outlet {
   /** To be called at intervals of `roundMs`: ends the socket if nobody is there any more, else asks for a sign of life. */
   check(roundMs: number): void {
     if (!this.#life.check(roundMs)) this.terminate();
+  }
+
+  #put(frames: string): void {
+    this.#line.write(frames, 'latin1');
+    if (!this.#busy) this.#watchLine();
   }
 
   /**

@@ -11,11 +11,10 @@ import type { Rollcall } from '../service/api.ts';
 import type { Authenticate } from './auth.ts';
 import { CLOSE_FORBIDDEN, CLOSE_TRY_LATER, type Connection } from './connection.ts';
 import { tokenFromConnectionParams } from './credentials.ts';
+import { DirectAnswers, MAX_OPERATIONS } from './direct-answers.ts';
 import { DirectStream, Pump } from './direct-stream.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Operations that one socket may have under way at once, subscriptions among them. */
-export const MAX_OPERATIONS = 100;
 /** A client that has opened a socket must say connection_init within this; 4408 else. */
 const INIT_WAIT_MS = 10_000;
 
@@ -34,6 +33,21 @@ export interface ProtocolParts {
  * socket.
  */
 export function createProtocol(parts: ProtocolParts): Server<Connection> {
+  const server = createServer(parts);
+  const answers = new DirectAnswers(parts);
+  return {
+    opened: (socket, connection) =>
+      server.opened(
+        {
+          ...socket,
+          onMessage: (listener) => socket.onMessage((text) => answers.take(text, connection) ?? listener(text)),
+        },
+        connection,
+      ),
+  };
+}
+
+function createServer(parts: ProtocolParts): Server<Connection> {
   const { schema, rollcall, clock, authenticate, metrics, report } = parts;
   const writers = new UpdateWriters(schema);
   const pump = new Pump();
@@ -48,7 +62,9 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
   return makeServer<ConnectionInitMessage['payload'], Connection>({
     connectionInitWaitTimeout: INIT_WAIT_MS,
 
-    async onConnect({ extra: connection, connectionParams }) {
+    async onConnect(context) {
+      const { extra: connection, connectionParams } = context;
+      connection.state = context;
       try {
         const token = tokenFromConnectionParams(connectionParams);
         if (token !== null) connection.signIn(await authenticate(token), clock);
