@@ -62,6 +62,13 @@ export function prepare(
   return { errors: [toClientError(badInput('operationName', message))] };
 }
 
+/** The same without parsing anything: null for a text that is not remembered, and where there is no such operation. */
+export function recall(schema: GraphQLSchema, { query, operationName }: OperationRequest): PreparedOperation | null {
+  const document = remembered.get(schema)?.get(query);
+  const operation = document && getOperationAST(document, operationName);
+  return document && operation ? { document, operation } : null;
+}
+
 function documentFor(
   schema: GraphQLSchema,
   query: string,

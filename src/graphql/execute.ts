@@ -23,10 +23,10 @@ export interface OperationArguments {
 /** Ends by itself after a result that holds the stream's failure. `return` ends it and frees its source, at any time. */
 export type ResponseStream = AsyncIterableIterator<ExecutionResult>;
 
-/** Runs a query or mutation. Never rejects; all errors in the result are fit for clients. */
-export async function executeOperation(operation: OperationArguments): Promise<ExecutionResult> {
+/** Runs a query or mutation. Never rejects; all errors in the result are fit for clients. `rootValue` is for its fields. */
+export async function executeOperation(operation: OperationArguments, rootValue?: unknown): Promise<ExecutionResult> {
   try {
-    return withClientErrors(await execute(executionArguments(operation)), operation.report);
+    return withClientErrors(await execute({ ...executionArguments(operation), rootValue }), operation.report);
   } catch (error) {
     return failed(error, operation.report);
   }

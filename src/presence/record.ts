@@ -136,13 +136,11 @@ export function boundNodes(record: PresenceRecord): Set<NodeId> {
 
 /** The record as the store has committed it at `rev`: each view that this commit made bears that revision. */
 export function stamp(record: PresenceRecord, rev: Revision): PresenceRecord {
-  return {
-    ...record,
-    rev,
-    ...(record.chosen && { chosen: mapValues(record.chosen, (at) => (at.rev === UNCOMMITTED ? { rev } : at)) }),
-    everyone: stampAudience(record.everyone, rev),
-    apart: mapValues(record.apart, (audience) => stampAudience(audience, rev)),
-  };
+  const chosen = record.chosen && mapValues(record.chosen, (at) => (at.rev === UNCOMMITTED ? { rev } : at));
+  const everyone = stampAudience(record.everyone, rev);
+  const apart = mapValues(record.apart, (audience) => stampAudience(audience, rev));
+  const stamped = { ...record, rev, everyone, apart };
+  return chosen === undefined ? stamped : { ...stamped, chosen };
 }
 
 function stampAudience(audience: Audience, rev: Revision): Audience {
@@ -151,13 +149,15 @@ function stampAudience(audience: Audience, rev: Revision): Audience {
 
 /** The same object when no value changed. A key named `__proto__` stays a plain key. */
 export function mapValues<T>(from: Readonly<Record<string, T>>, change: (value: T) => T): Readonly<Record<string, T>> {
-  let changed = false;
-  const entries = Object.entries(from).map(([key, value]) => {
+  let changed: [string, T][] | null = null;
+  for (const key in from) {
+    const value = from[key] as T;
     const next = change(value);
-    if (next !== value) changed = true;
-    return [key, next] as const;
-  });
-  return changed ? Object.fromEntries(entries) : from;
+    if (next === value) continue;
+    changed ??= [];
+    changed.push([key, next]);
+  }
+  return changed ? Object.fromEntries([...Object.entries(from), ...changed]) : from;
 }
 
 export function sameView(a: View, b: View): boolean {

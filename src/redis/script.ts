@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Redis } from 'ioredis';
+import { Command, type Redis } from 'ioredis';
 import type { Millis } from '../presence/time.ts';
 import { isReply } from './failure.ts';
 import type { RedisConnection } from './redis-connection.ts';
@@ -44,10 +44,37 @@ export class Script {
     return connection.call(keys[0] ?? '', (redis) => this.runOn(redis, keys, args), patienceMs);
   }
 
+  /**
+   * The same, sent by itself and at once, past what gathers all that is sent in one turn of the event loop and lets it wait
+   * for what was sent before: for who has gathered already.
+   */
+  runAtOnce(
+    connection: RedisConnection,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    return connection.call(keys[0] ?? '', (redis) =>
+      this.#run(redis, keys, args, (script) => {
+        const command = new Command('evalsha', [script, keys.length, ...keys, ...args], { replyEncoding: 'utf8' });
+        redis.sendCommand(command);
+        return command.promise;
+      }),
+    );
+  }
+
   /** The same over one connection of ioredis; rejects with what that rejects with. */
-  async runOn(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  runOn(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.#run(redis, keys, args, (script) => redis.evalsha(script, keys.length, ...keys, ...args));
+  }
+
+  async #run(
+    redis: Redis,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    run: (script: string) => Promise<unknown>,
+  ): Promise<unknown> {
     try {
-      return await redis.evalsha(this.#sha, keys.length, ...keys, ...args);
+      return await run(this.#sha);
     } catch (error) {
       if (!isReply(error) || !error.message.startsWith('NOSCRIPT')) throw error;
       return await redis.eval(this.#source, keys.length, ...keys, ...args);

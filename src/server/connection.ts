@@ -7,7 +7,7 @@ import type { Clock } from '../presence/time.ts';
 import type { Caller } from '../service/api.ts';
 import type { Identity } from './auth.ts';
 import { callAt } from './deadline.ts';
-import type { Outlet } from './direct-stream.ts';
+import type { LibraryContext, Outlet } from './outlet.ts';
 import { SignOfLife } from './sign-of-life.ts';
 import { textFrame } from './text-frame.ts';
 
@@ -37,6 +37,8 @@ export class Connection implements Outlet, ProtocolSocket {
   #heard: ((data: string) => Promise<void>) | null = null;
   /** Null until it has signed in, which it may never do. */
   caller: Caller | null = null;
+  /** Null until the client has asked to be let in. */
+  library: LibraryContext | null = null;
   #forgetExpiry: (() => void) | null = null;
   readonly #life = new SignOfLife();
   #closing = false;
@@ -95,6 +97,15 @@ export class Connection implements Outlet, ProtocolSocket {
     if (this.#busy) await new Promise<void>((resolve) => this.onFree(resolve));
   }
 
+  /**
+   * The same for two messages, as binary strings, which leave in one piece. Null when they are out already or never will be.
+   */
+  sendBoth(first: string, second: string): Promise<void> | null {
+    if (this.#socket.readyState !== this.#socket.OPEN) return null;
+    this.#put(textFrame(first) + textFrame(second));
+    return this.#busy ? new Promise((resolve) => this.onFree(resolve)) : null;
+  }
+
   get free(): boolean {
     return !this.#busy && this.#socket.readyState === this.#socket.OPEN;
   }
@@ -104,8 +115,7 @@ export class Connection implements Outlet, ProtocolSocket {
    * two pieces; that is sound since without compression the sender too writes each frame in one turn.
    */
   write(text: string): void {
-    this.#line.write(textFrame(text), 'latin1');
-    if (!this.#busy) this.#watchLine();
+    this.#put(textFrame(text));
   }
 
   onFree(listener: () => void): void {
@@ -135,6 +145,11 @@ export class Connection implements Outlet, ProtocolSocket {
     const finding = this.#life.check(this.#line, roundMs);
     if (finding === 'gone') this.terminate();
     else if (finding === 'ask' && this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
+  }
+
+  #put(frames: string): void {
+    this.#line.write(frames, 'latin1');
+    if (!this.#busy) this.#watchLine();
   }
 
   /**

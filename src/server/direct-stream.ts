@@ -1,23 +1,7 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { inOnePiece, toBinary } from '../graphql/binary-text.ts';
 import type { TextStream } from '../graphql/text-stream.ts';
-
-/** Where messages go out, one line for all streams of a connection. */
-export interface Outlet {
-  /** What was written before is out. */
-  readonly free: boolean;
-  /** Called once, when the line has become free. Asking again with the same listener changes nothing. */
-  onFree(listener: () => void): void;
-  /** One message, as a binary string. */
-  write(text: string): void;
-}
-
-/** What the library that keeps account of the operations knows of a connection. */
-export interface LibraryContext {
-  readonly extra: Outlet;
-  /** What is under way, by id. */
-  readonly subscriptions: Record<string, unknown>;
-}
+import type { LibraryContext } from './outlet.ts';
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CompiledOperations } from '../graphql/compiled-operation.ts';
 import { answerPost, isPlainPost, readBody } from './plain-post.ts';
 import { createYogaServer, type GraphQLOverHttp } from './yoga.ts';
 
@@ -8,11 +9,12 @@ import { createYogaServer, type GraphQLOverHttp } from './yoga.ts';
  */
 export function createGraphQLOverHttp(options: GraphQLOverHttp) {
   const yoga = createYogaServer(options);
+  const operations = new CompiledOperations(options.schema);
   return async (request: IncomingMessage, response: ServerResponse): Promise<Response | null> => {
     const context = { req: request, res: response };
     if (!isPlainPost(request)) return yoga.handleNodeRequestAndResponse(request, response, context);
     const body = await readBody(request);
-    if (body === null || (await answerPost(options, request, response, body))) return null;
+    if (body === null || (await answerPost(options, operations, request, response, body))) return null;
     const headers = Object.entries(request.headers).flatMap(([name, value]): [string, string][] =>
       value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
     );

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { toBinary } from '../graphql/binary-text.ts';
+import type { CompiledOperations } from '../graphql/compiled-operation.ts';
 import { prepare } from '../graphql/documents.ts';
-import { executeOperation } from '../graphql/execute.ts';
 import type { Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
 import { resultTypeFor } from './media-types.ts';
@@ -38,6 +39,7 @@ export function readBody(request: IncomingMessage): Promise<Buffer | null> {
  */
 export async function answerPost(
   options: GraphQLOverHttp,
+  operations: CompiledOperations,
   request: IncomingMessage,
   response: ServerResponse,
   body: Buffer,
@@ -59,7 +61,7 @@ export async function answerPost(
   }
   const caller = { userId: identity.userId, admin: identity.admin, connection: null };
   const { document } = prepared;
-  const result = await executeOperation({
+  const result = await operations.run(prepared, {
     schema,
     document,
     operationName: asked.operationName,
@@ -68,14 +70,14 @@ export async function answerPost(
     report,
   });
   // Without data nothing has been executed.
-  if (result.data === undefined) return false;
+  if (typeof result !== 'string' && result.data === undefined) return false;
   metrics.operations.inc({ transport: 'http', type: prepared.operation.operation });
-  const text = JSON.stringify(result);
+  const text = typeof result === 'string' ? result : toBinary(JSON.stringify(result));
   response.writeHead(200, {
     'content-type': `${resultTypeFor(request.headers.accept ?? null)}; charset=utf-8`,
-    'content-length': Buffer.byteLength(text),
+    'content-length': text.length,
   });
-  response.end(text);
+  response.end(text, 'latin1');
   return true;
 }
 

@@ -11,11 +11,10 @@ import type { Rollcall } from '../service/api.ts';
 import type { Authenticate } from './auth.ts';
 import { CLOSE_FORBIDDEN, CLOSE_TRY_LATER, type Connection } from './connection.ts';
 import { tokenFromConnectionParams } from './credentials.ts';
-import { DirectStream, type LibraryContext } from './direct-stream.ts';
+import { DirectAnswers, MAX_OPERATIONS } from './direct-answers.ts';
+import { DirectStream } from './direct-stream.ts';
 import type { Metrics } from './metrics.ts';
-
-/** Operations that one socket may have under way at once, subscriptions among them. */
-export const MAX_OPERATIONS = 100;
+import type { LibraryContext } from './outlet.ts';
 
 export interface ProtocolParts {
   readonly schema: GraphQLSchema;
@@ -27,12 +26,28 @@ export interface ProtocolParts {
   readonly writers: UpdateWriters;
 }
 
+export interface Protocol {
+  /** What it returns is to be called when the connection has closed, with code and reason. */
+  opened(connection: Connection): (code: number, reason: string) => Promise<void>;
+  /** A message has come. Rejects for one that only servers send. */
+  heard(connection: Connection, text: string): Promise<void>;
+}
+
 /**
  * What is said over a WebSocket: the protocol graphql-transport-ws, with documents, execution and errors of `graphql/`.
  * Whatever is wrong with an operation answers that operation; only a bad token and breaches of the protocol close the
  * socket.
  */
-export function createProtocol(parts: ProtocolParts): Server<Connection> {
+export function createProtocol(parts: ProtocolParts): Protocol {
+  const library = openLibrary(parts);
+  const answers = new DirectAnswers(parts);
+  return {
+    opened: (connection) => library.opened(connection, connection),
+    heard: (connection, text) => answers.take(text, connection) ?? connection.heard(text),
+  };
+}
+
+function openLibrary(parts: ProtocolParts): Server<Connection> {
   const { schema, rollcall, clock, authenticate, metrics, report, writers } = parts;
   const refusalOf = (error: unknown): GraphQLError => toClientError(error, report);
   /** What was prepared for the arguments that the library carries from one callback to the next. */
@@ -50,6 +65,7 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
     async onConnect(library) {
       const { extra: connection, connectionParams } = library;
       connection.greeted();
+      connection.library = library;
       // It would be kept for as long as the connection, and a token can be long.
       Object.assign(library, { connectionParams: undefined });
       try {

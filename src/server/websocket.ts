@@ -1,7 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { handleProtocols, type Server } from 'graphql-ws';
+import { handleProtocols } from 'graphql-ws';
 import { type RawData, type Server as SocketServer, WebSocket, WebSocketServer } from 'ws';
 import type { AllowedOrigins } from '../config/origins.ts';
 import type { Logger } from '../log.ts';
@@ -9,7 +9,7 @@ import { CLOSE_BAD_REQUEST, CLOSE_RESTARTING, Connection } from './connection.ts
 import { GRAPHQL_PATH, pathOf } from './http.ts';
 import { KeepAlive } from './keep-alive.ts';
 import { isAllowedOrigin } from './origin.ts';
-import { createProtocol, type ProtocolParts } from './protocol.ts';
+import { createProtocol, type Protocol, type ProtocolParts } from './protocol.ts';
 import { spread } from './spread.ts';
 
 /** A message may be this long, in bytes; 1009 beyond. */
@@ -33,7 +33,7 @@ export interface WebSocketParts extends ProtocolParts {
 export class WebSocketEndpoint {
   readonly #parts: WebSocketParts;
   readonly #sockets: SocketServer<typeof Linked>;
-  readonly #protocol: Server<Connection>;
+  readonly #protocol: Protocol;
   readonly #keepAlive: KeepAlive;
   /** The operations of one that is not here any more have ended. */
   readonly #open = new Set<Connection>();
@@ -106,7 +106,7 @@ export class WebSocketEndpoint {
     metrics.connections.inc({ transport: 'websocket' });
     rollcall.connectionOpened(connection.id);
     connection.awaitGreeting(INIT_WAIT_MS);
-    socket.ended = this.#protocol.opened(connection, connection);
+    socket.ended = this.#protocol.opened(connection);
     const { message, pong, error, close } = this.#listeners;
     socket.on('message', message).on('pong', pong).on('error', error).on('close', close);
   }
@@ -118,7 +118,8 @@ export class WebSocketEndpoint {
     return {
       message(data) {
         const connection = linked(this)?.connection;
-        connection?.heard(String(data)).catch((error: unknown) => {
+        if (!connection) return;
+        endpoint.#protocol.heard(connection, String(data)).catch((error: unknown) => {
           if (isServersMessage(error)) connection.close(CLOSE_BAD_REQUEST, error.message);
           else log.error({ err: error }, 'a message could not be handled');
         });

@@ -102,11 +102,10 @@ export class Records {
   #inTurn(userId: UserId, apply: () => Promise<PresenceRecord>): Promise<PresenceRecord> {
     const previous = this.#queues.get(userId);
     const turn = previous ? previous.then(apply) : apply();
-    const settled = turn
-      .catch(() => undefined)
-      .then(() => {
-        if (this.#queues.get(userId) === settled) this.#queues.delete(userId);
-      });
+    const done = (): void => {
+      if (this.#queues.get(userId) === settled) this.#queues.delete(userId);
+    };
+    const settled = turn.then(done, done);
     this.#queues.set(userId, settled);
     return turn;
   }
@@ -149,15 +148,13 @@ export class Records {
     throw unavailable('Too many changes at once; try again.');
   }
 
-  async #commit(commit: Commit, command: Command): Promise<CommitResult> {
-    try {
-      return await this.#store.commit(commit);
-    } catch (error) {
-      if ('binding' in command && command.type !== 'disconnect' && command.binding !== null) {
-        this.#unsure.set(commit.userId, commit.previous.rev);
-      }
+  #commit(commit: Commit, command: Command): Promise<CommitResult> {
+    const committed = this.#store.commit(commit);
+    if (!('binding' in command) || command.type === 'disconnect' || command.binding === null) return committed;
+    return committed.catch((error: unknown) => {
+      this.#unsure.set(commit.userId, commit.previous.rev);
       throw error;
-    }
+    });
   }
 
   /** `record` stands, and nothing that is on its way can replace it. */

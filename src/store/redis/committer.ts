@@ -30,8 +30,8 @@ interface Waiting {
 }
 
 /**
- * Commits. Those that are asked for in one turn of the event loop go out together, because a call costs the client and
- * the server more than what it does; each has its own outcome.
+ * Commits. Those that are asked for in one turn of the event loop, or on one server while others are under way, go out
+ * together, because a call costs the client and the server more than what it does; each has its own outcome.
  */
 export class Committer {
   readonly #connection: RedisConnection;
@@ -41,6 +41,10 @@ export class Committer {
   readonly #epoch = randomBytes(9).toString('base64url');
   readonly #script = new Script(new URL('./lua/commit-n.lua', import.meta.url));
   #waiting: Waiting[] = [];
+  /** They go out before the next turn of the event loop. */
+  #scheduled = false;
+  /** How many calls to the one server have not been answered; over a cluster none is counted. */
+  #underWay = 0;
 
   constructor(connection: RedisConnection, partitions: Partitions, logSize: number) {
     this.#connection = connection;
@@ -51,18 +55,33 @@ export class Committer {
   /** Rejects UNAVAILABLE also when the record would be bound to a node that has been forgotten. */
   commit(commit: Commit): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.length === 0) setImmediate(() => this.#sendAll());
       this.#waiting.push({ commit, resolve, reject });
+      if (!this.#scheduled && this.#underWay === 0) this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#sendAll();
     });
   }
 
   #sendAll(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    // While a slot is on its way, a key that one commit removes cannot be made again by the next one of the same run.
-    const atOnce = this.#connection.sharded ? 1 : COMMITS_AT_ONCE;
-    for (let from = 0; from < waiting.length; from += atOnce) {
-      void this.#send(waiting.slice(from, from + atOnce));
+    if (this.#connection.sharded) {
+      // While a slot is on its way, a key that one commit removes cannot be made again by the next one of the same run.
+      for (const one of waiting) void this.#send([one]);
+      return;
+    }
+    for (let from = 0; from < waiting.length; from += COMMITS_AT_ONCE) {
+      this.#underWay += 1;
+      void this.#send(waiting.slice(from, from + COMMITS_AT_ONCE)).then(() => {
+        this.#underWay -= 1;
+        if (this.#underWay === 0 && !this.#scheduled && this.#waiting.length > 0) this.#schedule();
+      });
     }
   }
 
@@ -79,7 +98,11 @@ export class Committer {
       }
       if (sharded) for (const { commit } of batch) keys.push(...this.#touched(commit));
       const sentAt = clock.monotonic();
-      const [time, outcomes] = (await this.#script.run(this.#connection, keys, args)) as Reply;
+      // What goes to a cluster one by one is gathered by the connection to each of its masters.
+      const reply = sharded
+        ? this.#script.run(this.#connection, keys, args)
+        : this.#script.runAtOnce(this.#connection, keys, args);
+      const [time, outcomes] = (await reply) as Reply;
       // Of several servers only one has the clock that is followed.
       if (!sharded) clock.sample(sentAt, time / 1_000);
       for (const [index, waiting] of batch.entries()) settle(waiting, outcomes[index]);

@@ -1,0 +1,119 @@
+import type { ExecutionResult, GraphQLSchema } from 'graphql';
+import type { Counter } from 'prom-client';
+import { toBinary } from '../graphql/binary-text.ts';
+import { CompiledOperations } from '../graphql/compiled-operation.ts';
+import { type PreparedOperation, recall } from '../graphql/documents.ts';
+import type { ReportUnexpected } from '../graphql/errors.ts';
+import type { OperationArguments } from '../graphql/execute.ts';
+import type { Rollcall } from '../service/api.ts';
+import type { Connection } from './connection.ts';
+import type { Metrics } from './metrics.ts';
+import type { LibraryContext } from './outlet.ts';
+
+/** Operations that one socket may have under way at once, subscriptions among them. */
+export const MAX_OPERATIONS = 100;
+
+export interface DirectAnswersParts {
+  readonly schema: GraphQLSchema;
+  readonly rollcall: Rollcall;
+  readonly metrics: Metrics;
+  readonly report: ReportUnexpected;
+}
+
+/**
+ * Answers queries and mutations over a WebSocket without the layers that the library has for every kind of operation: what
+ * a client can see of it is the same. The operations are kept account of where the library keeps that of all.
+ */
+export class DirectAnswers {
+  readonly #parts: DirectAnswersParts;
+  readonly #operations: CompiledOperations;
+  readonly #counters: Readonly<Record<'query' | 'mutation', Counter.Internal>>;
+
+  constructor(parts: DirectAnswersParts) {
+    this.#parts = parts;
+    this.#operations = new CompiledOperations(parts.schema);
+    const counterOf = (type: string) => parts.metrics.operations.labels({ transport: 'websocket', type });
+    this.#counters = { query: counterOf('query'), mutation: counterOf('mutation') };
+  }
+
+  /**
+   * Null, and nothing was done, where the message is for the library: one that is no such operation, that breaks the
+   * protocol, or whose document has not been read yet. Else resolves when it has been answered; never rejects.
+   */
+  take(text: string, connection: Connection): Promise<void> | null {
+    const { library } = connection;
+    if (!library?.acknowledged) return null;
+    const asked = parse(text);
+    if (asked === null || asked.id in library.subscriptions) return null;
+    if (Object.keys(library.subscriptions).length >= MAX_OPERATIONS) return null;
+    const { schema, rollcall, report } = this.#parts;
+    const prepared = recall(schema, asked);
+    if (prepared === null || prepared.operation.operation === 'subscription') return null;
+    this.#counters[prepared.operation.operation].inc();
+    const { document } = prepared;
+    const { operationName, variables } = asked;
+    const context = { rollcall, caller: connection.caller };
+    const operation = { schema, document, operationName, variables, context, report };
+    return this.#answer(asked.id, prepared, operation, connection, library);
+  }
+
+  async #answer(
+    id: string,
+    prepared: PreparedOperation,
+    operation: OperationArguments,
+    connection: Connection,
+    library: LibraryContext,
+  ): Promise<void> {
+    library.subscriptions[id] = null;
+    try {
+      const result = await this.#operations.run(prepared, operation);
+      // The client has no more use for it.
+      if (!(id in library.subscriptions)) return;
+      const named = toBinary(JSON.stringify(id));
+      const payload = typeof result === 'string' ? result : toBinary(JSON.stringify(payloadOf(result)));
+      const sent = connection.sendBoth(
+        `{"id":${named},"type":"next","payload":${payload}}`,
+        `{"id":${named},"type":"complete"}`,
+      );
+      // Who does not read has it under way still.
+      if (sent) await sent;
+    } finally {
+      delete library.subscriptions[id];
+    }
+  }
+}
+
+/** As the library writes it: errors behind the data. */
+function payloadOf({ errors, ...rest }: ExecutionResult): object {
+  return errors ? { ...rest, errors } : rest;
+}
+
+interface Asked {
+  readonly id: string;
+  readonly query: string;
+  readonly operationName: string | null | undefined;
+  readonly variables: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** Null for whatever does not ask for an operation in the form that the protocol has. */
+function parse(text: string): Asked | null {
+  let message: unknown;
+  try {
+    message = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!isObject(message) || message['type'] !== 'subscribe') return null;
+  const { id, payload } = message;
+  if (typeof id !== 'string' || id === '' || !isObject(payload)) return null;
+  const { query, operationName, variables, extensions } = payload;
+  if (typeof query !== 'string') return null;
+  if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return null;
+  if (variables !== undefined && variables !== null && !isObject(variables)) return null;
+  if (extensions !== undefined && extensions !== null && !isObject(extensions)) return null;
+  return { id, query, operationName, variables };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
