@@ -57,6 +57,14 @@ export const settingsSchema = z.object({
   ALLOWED_ORIGINS: reads(parseOrigins)
     .optional()
     .describe('origins of browser pages that may connect; none in production, else any local one'),
+  PERSISTED_DOCUMENTS: z
+    .string()
+    .optional()
+    .describe('a JSON file of documents by their hash, which clients may name by it from the start'),
+  PERSISTED_DOCUMENTS_ONLY: oneOf(['true', 'false'])
+    .transform((text) => text === 'true')
+    .default(false)
+    .describe('true: nothing is run but the documents in PERSISTED_DOCUMENTS, and there is no GraphiQL'),
   LOG_LEVEL: oneOf(LOG_LEVELS)
     .default('info')
     .describe(`the least that is logged: ${LOG_LEVELS.join(', ')}`),

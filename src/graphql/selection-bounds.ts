@@ -12,6 +12,8 @@ import {
 
 /** Lexical tokens in one document; a full introspection has some 350. Long lists belong into variables. */
 export const MAX_TOKENS = 4_000;
+/** Comments in one document, which are no lexical tokens but take as long to read. */
+export const MAX_COMMENTS = 1_000;
 /** Levels of fields within fields; a full introspection has 15, and nothing else here comes near. */
 export const MAX_DEPTH = 20;
 /** Fields of one operation with its fragments spread out; a full introspection has some 250. */

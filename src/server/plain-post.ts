@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { prepare } from '../graphql/documents.ts';
+import type { OperationRequest } from '../graphql/documents.ts';
 import { executeOperation } from '../graphql/execute.ts';
 import type { Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
@@ -44,8 +44,8 @@ export async function answerPost(
 ): Promise<boolean> {
   const asked = parse(body);
   if (asked === null) return false;
-  const { schema, report, rollcall, metrics } = options;
-  const prepared = prepare(schema, asked, report);
+  const { schema, documents, report, rollcall, metrics } = options;
+  const prepared = documents.prepare(asked, report);
   if (prepared.errors || prepared.operation.operation === 'subscription') return false;
   let identity: Identity;
   try {
@@ -79,9 +79,7 @@ export async function answerPost(
   return true;
 }
 
-interface Asked {
-  readonly query: string;
-  readonly operationName: string | null | undefined;
+interface Asked extends OperationRequest {
   readonly variables: Readonly<Record<string, unknown>> | null | undefined;
 }
 
@@ -94,11 +92,13 @@ function parse(body: Buffer): Asked | null {
     return null;
   }
   if (!isObject(value)) return null;
-  const { query, operationName, variables, ...rest } = value;
-  if (typeof query !== 'string' || Object.keys(rest).length > 0) return null;
+  const { query, documentId, extensions, operationName, variables, ...rest } = value;
+  if (Object.keys(rest).length > 0) return null;
+  if (query !== undefined && query !== null && typeof query !== 'string') return null;
+  if (extensions !== undefined && extensions !== null && !isObject(extensions)) return null;
   if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return null;
   if (variables !== undefined && variables !== null && !isObject(variables)) return null;
-  return { query, operationName, variables };
+  return { query, documentId, extensions, operationName, variables };
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

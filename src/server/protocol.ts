@@ -1,7 +1,7 @@
 import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import { type ConnectionInitMessage, makeServer, type Server } from 'graphql-ws';
 import { limitExceeded, RollcallError } from '../errors.ts';
-import { prepare } from '../graphql/documents.ts';
+import type { Documents } from '../graphql/documents.ts';
 import { type ReportUnexpected, toClientError } from '../graphql/errors.ts';
 import { executeOperation, type OperationArguments } from '../graphql/execute.ts';
 import { subscribeToText, TextStream } from '../graphql/text-stream.ts';
@@ -21,6 +21,7 @@ const INIT_WAIT_MS = 10_000;
 
 export interface ProtocolParts {
   readonly schema: GraphQLSchema;
+  readonly documents: Documents;
   readonly rollcall: Rollcall;
   readonly clock: Clock;
   readonly authenticate: Authenticate;
@@ -34,7 +35,7 @@ export interface ProtocolParts {
  * socket.
  */
 export function createProtocol(parts: ProtocolParts): Server<Connection> {
-  const { schema, rollcall, clock, authenticate, metrics, report } = parts;
+  const { schema, documents, rollcall, clock, authenticate, metrics, report } = parts;
   const writers = new UpdateWriters(schema);
   const pump = new Pump();
   /** What was prepared for the arguments that the library carries from one callback to the next. */
@@ -62,13 +63,14 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
       }
     },
 
-    onSubscribe({ extra: connection, subscriptions }, id, { query, operationName, variables }) {
+    onSubscribe({ extra: connection, subscriptions }, id, payload) {
+      const { operationName, variables } = payload;
       try {
         // The operation that is asked for is among them already.
         if (Object.keys(subscriptions).length > MAX_OPERATIONS) {
           throw limitExceeded(`One connection can have ${MAX_OPERATIONS} operations under way at once.`);
         }
-        const prepared = prepare(schema, { query, operationName }, report);
+        const prepared = documents.prepare(payload, report);
         const type = prepared.errors ? 'invalid' : prepared.operation.operation;
         metrics.operations.inc({ transport: 'websocket', type });
         if (prepared.errors) return prepared.errors;

@@ -11,6 +11,7 @@ import { createGraphQLOverHttp } from './graphql-over-http.ts';
 import { createHttpServer } from './http.ts';
 import { limitLog } from './limited-log.ts';
 import { createMetrics } from './metrics.ts';
+import { openDocuments } from './persisted-documents.ts';
 import { Streams } from './streams.ts';
 import { declineUpgrade, wantsWebSocket } from './upgrade.ts';
 import { WebSocketEndpoint } from './websocket.ts';
@@ -43,6 +44,7 @@ const LAST_REQUESTS_MS = 5_000;
  */
 export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
   const schema = buildSchema();
+  const documents = await openDocuments(schema, config.persistedDocuments);
   const engine = openEngine(config, log);
   const { store, friends } = engine;
   engine.usable.catch(() => {});
@@ -58,6 +60,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
 
   const websockets = new WebSocketEndpoint({
     schema,
+    documents,
     rollcall,
     clock,
     authenticate,
@@ -67,7 +70,16 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     draining,
     log: clientLog,
   });
-  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
+  const graphql = createGraphQLOverHttp({
+    config,
+    schema,
+    documents,
+    rollcall,
+    authenticate,
+    metrics,
+    report,
+    streams,
+  });
   const server = createHttpServer({
     graphql,
     metrics,

@@ -6,6 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { AllowedOrigins } from '../config/origins.ts';
 import type { Logger } from '../log.ts';
 import { CLOSE_BAD_REQUEST, CLOSE_RESTARTING, Connection } from './connection.ts';
+import { withQuery } from './document-ids.ts';
 import { GRAPHQL_PATH, pathOf } from './http.ts';
 import { KeepAlive } from './keep-alive.ts';
 import { isAllowedOrigin } from './origin.ts';
@@ -110,7 +111,7 @@ export class WebSocketEndpoint {
       connection,
     );
     socket.on('message', (data) => {
-      onMessage(String(data)).catch((error: unknown) => {
+      onMessage(withQuery(String(data))).catch((error: unknown) => {
         if (isServersMessage(error)) connection.close(CLOSE_BAD_REQUEST, error.message);
         else log.error({ err: error }, 'a message could not be handled');
       });

@@ -3,12 +3,13 @@ import type { GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
 import type { Config } from '../config.ts';
 import type { GraphQLContext } from '../graphql/context.ts';
-import { prepare } from '../graphql/documents.ts';
+import type { Documents } from '../graphql/documents.ts';
 import { type ReportUnexpected, toClientError } from '../graphql/errors.ts';
 import { executeOperation, isResponseStream, type OperationArguments, subscribeOperation } from '../graphql/execute.ts';
 import type { Rollcall } from '../service/api.ts';
 import type { Authenticate, Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
+import { useDocumentIds } from './document-ids.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
 import { accepts, RESULT_TYPES, STREAM_TYPES } from './media-types.ts';
 import type { Metrics } from './metrics.ts';
@@ -22,6 +23,7 @@ export const MAX_BODY_BYTES = 1_048_576;
 export interface GraphQLOverHttp {
   readonly config: Config;
   readonly schema: GraphQLSchema;
+  readonly documents: Documents;
   readonly rollcall: Rollcall;
   readonly authenticate: Authenticate;
   readonly metrics: Metrics;
@@ -55,7 +57,9 @@ export function createYogaServer(options: GraphQLOverHttp) {
     logging: false,
     multipart: false,
     maxRequestBodySize: MAX_BODY_BYTES,
-    graphiql: graphiqlOptions(config.auth.mode === 'dev'),
+    extraParamNames: ['documentId'],
+    // There is nothing that could be typed there and run.
+    graphiql: config.persistedDocuments.only ? false : graphiqlOptions(config.auth.mode === 'dev'),
     renderGraphiQL,
     parserAndValidationCache: false,
     maskedErrors: { maskError: (error) => toClientError(error, report) },
@@ -80,7 +84,7 @@ export function createYogaServer(options: GraphQLOverHttp) {
         caller: identity && { userId: identity.userId, admin: identity.admin, connection: null },
       };
     },
-    plugins: [useRefusals(), usePreparedOperations(options)],
+    plugins: [useRefusals(), useDocumentIds(), usePreparedOperations(options)],
   });
 }
 
@@ -90,11 +94,10 @@ const PREFLIGHT_MAX_AGE_S = 7_200;
 
 /** Puts parsing, validation and execution of `graphql/` in the place of Yoga's. */
 function usePreparedOperations(options: GraphQLOverHttp): Plugin<OperationContext> {
-  const { schema, report, metrics } = options;
+  const { schema, documents, report, metrics } = options;
   return {
     onParse({ context: { params, request }, setParsedDocument }) {
-      const { query = '', operationName } = params;
-      const prepared = prepare(schema, { query, operationName }, report);
+      const prepared = documents.prepare(params, report);
       const type = prepared.errors ? 'invalid' : prepared.operation.operation;
       metrics.operations.inc({
         transport: type === 'subscription' || acceptsEventStream(request) ? 'sse' : 'http',

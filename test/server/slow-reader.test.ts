@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
+import { Documents } from '../../src/graphql/documents.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { createAuthenticate } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
@@ -31,8 +32,10 @@ beforeEach(async () => {
   const engine = openEngine(config, quiet);
   service = await createRollcall({ ...engine, settings: config.service, log: quiet });
   const { clock } = engine.store;
+  const schema = buildSchema();
   const websockets = new WebSocketEndpoint({
-    schema: buildSchema(),
+    schema,
+    documents: new Documents(schema),
     rollcall: service,
     clock,
     authenticate: createAuthenticate(config.auth, clock),

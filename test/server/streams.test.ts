@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
+import { Documents } from '../../src/graphql/documents.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import type { PresenceRecord } from '../../src/presence/record.ts';
 import { createAuthenticate } from '../../src/server/auth.ts';
@@ -63,12 +64,22 @@ beforeEach(async () => {
   setText = (text) =>
     service.setCustomStatus({ userId: 'ada', admin: false, connection: null }, { text, emoji: null, expiresAt: null });
   const schema = buildSchema();
+  const documents = new Documents(schema);
   const metrics = createMetrics();
   const { clock } = engine.store;
   const authenticate = createAuthenticate(config.auth, clock);
   const report = (error: unknown): void => void reported.push(error);
   const streams = new Streams(clock, metrics);
-  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
+  const graphql = createGraphQLOverHttp({
+    config,
+    schema,
+    documents,
+    rollcall,
+    authenticate,
+    metrics,
+    report,
+    streams,
+  });
   const draining = (): boolean => false;
   server = createHttpServer({
     graphql,
@@ -80,6 +91,7 @@ beforeEach(async () => {
   });
   const websockets = new WebSocketEndpoint({
     schema,
+    documents,
     rollcall,
     clock,
     authenticate,

@@ -47,6 +47,7 @@ describe('settings that are wrong by themselves', () => {
       { ALLOWED_ORIGINS: 'https://a.example/path' },
       'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "https://a.example/path" is none.',
     ],
+    [{ PERSISTED_DOCUMENTS_ONLY: 'yes' }, 'PERSISTED_DOCUMENTS_ONLY must be one of true, false; it is "yes".'],
     [{ DATABASE_URL: 'mysql://db' }, 'DATABASE_URL must be postgres://… or file:DIRECTORY.'],
   ];
   test.each(cases)('%j', (env, line) => expect(start(env)).toBe(line));
@@ -79,6 +80,10 @@ describe('settings that contradict each other', () => {
     [
       { JWT_ISSUER: 'https://a.example' },
       'JWT_ISSUER is set, but there is no key to check tokens with: set JWT_SECRET or JWKS_URL.',
+    ],
+    [
+      { PERSISTED_DOCUMENTS_ONLY: 'true' },
+      'PERSISTED_DOCUMENTS_ONLY is true, but PERSISTED_DOCUMENTS names no file: nothing could be run.',
     ],
   ];
   test.each(cases)('%j', (env, line) => expect(start(env)).toBe(line));
@@ -135,6 +140,7 @@ test('without any setting: the defaults of the contract', () => {
     redis: null,
     auth: { mode: 'dev' },
     allowedOrigins: 'local',
+    persistedDocuments: { file: null, only: false },
     service: {
       heartbeatIntervalMs: 30_000,
       heartbeatToleranceMs: 5_000,
