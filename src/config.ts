@@ -17,6 +17,7 @@ export interface Config extends EngineConfig {
   readonly auth: AuthConfig;
   readonly allowedOrigins: AllowedOrigins;
   readonly persistedDocuments: PersistedDocumentsConfig;
+  readonly limits: LimitsConfig;
   readonly service: ServiceSettings;
   /** Over which a stopping node spreads its goodbyes. */
   readonly drainMs: Millis;
@@ -27,6 +28,16 @@ export interface PersistedDocumentsConfig {
   readonly file: string | null;
   /** Nothing but what is in the file is run. */
   readonly only: boolean;
+}
+
+/** What one client may ask of one node. */
+export interface LimitsConfig {
+  readonly connectionsPerUser: number;
+  /** Null: not limited. */
+  readonly connectionsPerAddress: number | null;
+  readonly operationsPerSocket: number;
+  readonly messageBytes: number;
+  readonly query: { readonly depth: number; readonly fields: number; readonly cost: number };
 }
 
 /** What is needed to open the engine alone, as commands do that do not serve. */
@@ -69,6 +80,17 @@ export function loadConfig(env: Environment, flags: Flags = {}): Config {
     auth: authOf(settings, production),
     allowedOrigins: settings.ALLOWED_ORIGINS ?? (production ? [] : 'local'),
     persistedDocuments: { file: settings.PERSISTED_DOCUMENTS ?? null, only: settings.PERSISTED_DOCUMENTS_ONLY },
+    limits: {
+      connectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,
+      connectionsPerAddress: settings.MAX_CONNECTIONS_PER_ADDRESS ?? null,
+      operationsPerSocket: settings.MAX_OPERATIONS_PER_SOCKET,
+      messageBytes: settings.MAX_MESSAGE_BYTES,
+      query: {
+        depth: settings.MAX_QUERY_DEPTH,
+        fields: settings.MAX_QUERY_FIELDS,
+        cost: settings.MAX_QUERY_COST,
+      },
+    },
     service: {
       heartbeatIntervalMs: settings.HEARTBEAT_INTERVAL_MS,
       heartbeatToleranceMs: settings.HEARTBEAT_TOLERANCE_MS,

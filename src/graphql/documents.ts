@@ -6,12 +6,19 @@ import {
   type OperationDefinitionNode,
   parse,
   specifiedRules,
+  type ValidationRule,
   validate,
 } from 'graphql';
 import { badInput, type RollcallError } from '../errors.ts';
 import { type DocumentId, type DocumentIdSource, documentIdOf, sha256 } from './document-id.ts';
 import { persistedQueryNotFound, type ReportUnexpected, toClientError } from './errors.ts';
-import { MAX_COMMENTS, MAX_TOKENS, SelectionBoundsRule } from './selection-bounds.ts';
+import {
+  DEFAULT_BOUNDS,
+  MAX_COMMENTS,
+  MAX_TOKENS,
+  type SelectionBounds,
+  selectionBoundsRule,
+} from './selection-bounds.ts';
 import { UnconditionalSubscriptionRule } from './subscription-root.ts';
 
 /**
@@ -41,6 +48,7 @@ export interface RefusedOperation {
 export interface DocumentsOptions {
   /** Nothing else is run than what `trust` was told of. */
   readonly trustedOnly?: boolean;
+  readonly bounds?: SelectionBounds;
 }
 
 /** How many documents are remembered beside the trusted ones. A product's frontends send the same few hundred. */
@@ -66,6 +74,7 @@ interface Known {
 export class Documents {
   readonly #schema: GraphQLSchema;
   readonly #trustedOnly: boolean;
+  readonly #rules: readonly (readonly ValidationRule[])[];
   /** By their text, in the order of their last use, the oldest first. */
   readonly #byText = new Map<string, Known>();
   readonly #bySha256 = new Map<string, Known>();
@@ -73,9 +82,11 @@ export class Documents {
   readonly #trustedByText = new Map<string, DocumentNode>();
   readonly #trustedById = new Map<string, string>();
 
-  constructor(schema: GraphQLSchema, { trustedOnly = false }: DocumentsOptions = {}) {
+  constructor(schema: GraphQLSchema, { trustedOnly = false, bounds = DEFAULT_BOUNDS }: DocumentsOptions = {}) {
     this.#schema = schema;
     this.#trustedOnly = trustedOnly;
+    // The bounds come first, by themselves: some of the other rules take time that grows with the square of what they read.
+    this.#rules = [[selectionBoundsRule(bounds)], [...specifiedRules, UnconditionalSubscriptionRule]];
   }
 
   /** From now on the document is known by this id, whatever else comes. What is wrong with it, nothing being done then. */
@@ -146,8 +157,7 @@ export class Documents {
   #read(text: string, report?: ReportUnexpected): FoundDocument | RefusedOperation {
     try {
       const document = parse(text, { maxTokens: MAX_TOKENS, maxComments: MAX_COMMENTS });
-      // The bounds come first, by themselves: some of the other rules take time that grows with the square of what they read.
-      for (const rules of [[SelectionBoundsRule], [...specifiedRules, UnconditionalSubscriptionRule]]) {
+      for (const rules of this.#rules) {
         const errors = validate(this.#schema, document, rules, { maxErrors: MAX_ERRORS });
         if (errors.length > 0) return { errors: errors.map((error) => toClientError(error, report)) };
       }

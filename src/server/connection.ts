@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import type { RollcallError } from '../errors.ts';
 import { toBinary } from '../graphql/binary-text.ts';
 import type { Clock } from '../presence/time.ts';
 import type { Caller } from '../service/api.ts';
 import type { Identity } from './auth.ts';
 import { callAt } from './deadline.ts';
 import type { Outlet } from './direct-stream.ts';
+import type { Allowance } from './limits.ts';
 import { SignOfLife } from './sign-of-life.ts';
 import { textFrame } from './text-frame.ts';
 
@@ -31,6 +33,8 @@ export class Connection implements Outlet {
   /** Null until it has signed in, which it may never do. */
   caller: Caller | null = null;
   #forgetExpiry: (() => void) | null = null;
+  /** What it holds of what its user may. */
+  #allowance: Allowance | null = null;
   readonly #life: SignOfLife;
   #closing = false;
 
@@ -51,10 +55,21 @@ export class Connection implements Outlet {
     this.#forgetExpiry = callAt(clock, identity.expiresAt, () => this.close(CLOSE_FORBIDDEN, 'The token has expired.'));
   }
 
+  /** Counts it against its user's connections until it has closed: why it cannot be, or null. */
+  enter(allowance: Allowance): RollcallError | null {
+    if (this.#closing || this.caller === null) return null;
+    const full = allowance.take(this.caller.userId);
+    if (full === null) this.#allowance = allowance;
+    else this.caller = null;
+    return full;
+  }
+
   /** The socket has closed, whoever closed it. */
   closed(): void {
     this.#closing = true;
     this.#forgetExpiry?.();
+    if (this.caller) this.#allowance?.giveBack(this.caller.userId);
+    this.#allowance = null;
     this.#freed();
   }
 

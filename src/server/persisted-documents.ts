@@ -4,6 +4,7 @@ import type { GraphQLSchema } from 'graphql';
 import { ConfigError, type PersistedDocumentsConfig } from '../config.ts';
 import { bareId } from '../graphql/document-id.ts';
 import { Documents } from '../graphql/documents.ts';
+import type { SelectionBounds } from '../graphql/selection-bounds.ts';
 
 /** By how many hexadecimal digits they have. Some tools still name documents by the older two. */
 const ALGORITHMS: Readonly<Record<number, string>> = { 64: 'sha256', 40: 'sha1', 32: 'md5' };
@@ -12,8 +13,12 @@ const ALGORITHMS: Readonly<Record<number, string>> = { 64: 'sha256', 40: 'sha1',
  * The documents of a server, with those of the file known from the start. Throws ConfigError with one line where the file
  * cannot be read, is of another form, or holds a document that is not what its id says or that could not be run.
  */
-export async function openDocuments(schema: GraphQLSchema, config: PersistedDocumentsConfig): Promise<Documents> {
-  const documents = new Documents(schema, { trustedOnly: config.only });
+export async function openDocuments(
+  schema: GraphQLSchema,
+  config: PersistedDocumentsConfig,
+  bounds: SelectionBounds,
+): Promise<Documents> {
+  const documents = new Documents(schema, { trustedOnly: config.only, bounds });
   if (config.file === null) return documents;
   const refuse = (what: string): ConfigError => new ConfigError(`PERSISTED_DOCUMENTS: ${config.file} ${what}`);
   const entries = parseFile(await read(config.file, refuse), refuse);

@@ -4,10 +4,10 @@ import { executeOperation } from '../graphql/execute.ts';
 import type { Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
 import { resultTypeFor } from './media-types.ts';
-import { type GraphQLOverHttp, MAX_BODY_BYTES } from './yoga.ts';
+import type { GraphQLOverHttp } from './yoga.ts';
 
 /** Whether `answerPost` may be asked: the body is short enough, of known length, and JSON by its headers. */
-export function isPlainPost({ method, headers }: IncomingMessage): boolean {
+export function isPlainPost({ method, headers }: IncomingMessage, maxBytes: number): boolean {
   const length = headers['content-length'];
   return (
     method === 'POST' &&
@@ -16,7 +16,7 @@ export function isPlainPost({ method, headers }: IncomingMessage): boolean {
     headers['content-encoding'] === undefined &&
     headers.expect === undefined &&
     length !== undefined &&
-    Number(length) <= MAX_BODY_BYTES &&
+    Number(length) <= maxBytes &&
     /^application\/json(?:; ?charset=utf-8)?$/i.test(headers['content-type'] ?? '') &&
     resultTypeFor(headers.accept ?? null) !== null
   );

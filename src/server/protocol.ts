@@ -12,10 +12,9 @@ import type { Authenticate } from './auth.ts';
 import { CLOSE_FORBIDDEN, CLOSE_TRY_LATER, type Connection } from './connection.ts';
 import { tokenFromConnectionParams } from './credentials.ts';
 import { DirectStream, Pump } from './direct-stream.ts';
+import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Operations that one socket may have under way at once, subscriptions among them. */
-export const MAX_OPERATIONS = 100;
 /** A client that has opened a socket must say connection_init within this; 4408 else. */
 const INIT_WAIT_MS = 10_000;
 
@@ -25,6 +24,7 @@ export interface ProtocolParts {
   readonly rollcall: Rollcall;
   readonly clock: Clock;
   readonly authenticate: Authenticate;
+  readonly limits: Limits;
   readonly metrics: Metrics;
   readonly report: ReportUnexpected;
 }
@@ -35,7 +35,8 @@ export interface ProtocolParts {
  * socket.
  */
 export function createProtocol(parts: ProtocolParts): Server<Connection> {
-  const { schema, documents, rollcall, clock, authenticate, metrics, report } = parts;
+  const { schema, documents, rollcall, clock, authenticate, limits, metrics, report } = parts;
+  const { operationsPerSocket } = limits.config;
   const writers = new UpdateWriters(schema);
   const pump = new Pump();
   /** What was prepared for the arguments that the library carries from one callback to the next. */
@@ -53,7 +54,9 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
       try {
         const token = tokenFromConnectionParams(connectionParams);
         if (token !== null) connection.signIn(await authenticate(token), clock);
-        return true;
+        const full = connection.enter(limits.perUser);
+        if (full) connection.close(CLOSE_TRY_LATER, `${full.code}: ${full.message}`);
+        return full === null;
       } catch (error) {
         const { message } = toClientError(error, report);
         const refused = error instanceof RollcallError && error.code === 'UNAUTHENTICATED';
@@ -67,8 +70,8 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
       const { operationName, variables } = payload;
       try {
         // The operation that is asked for is among them already.
-        if (Object.keys(subscriptions).length > MAX_OPERATIONS) {
-          throw limitExceeded(`One connection can have ${MAX_OPERATIONS} operations under way at once.`);
+        if (Object.keys(subscriptions).length > operationsPerSocket) {
+          throw limitExceeded(`One connection can have ${operationsPerSocket} operations under way at once.`);
         }
         const prepared = documents.prepare(payload, report);
         const type = prepared.errors ? 'invalid' : prepared.operation.operation;

@@ -10,6 +10,7 @@ import { openEngine } from './engine.ts';
 import { createGraphQLOverHttp } from './graphql-over-http.ts';
 import { createHttpServer } from './http.ts';
 import { limitLog } from './limited-log.ts';
+import { createLimits } from './limits.ts';
 import { createMetrics } from './metrics.ts';
 import { openDocuments } from './persisted-documents.ts';
 import { Streams } from './streams.ts';
@@ -44,7 +45,7 @@ const LAST_REQUESTS_MS = 5_000;
  */
 export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
   const schema = buildSchema();
-  const documents = await openDocuments(schema, config.persistedDocuments);
+  const documents = await openDocuments(schema, config.persistedDocuments, config.limits.query);
   const engine = openEngine(config, log);
   const { store, friends } = engine;
   engine.usable.catch(() => {});
@@ -52,7 +53,8 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const metrics = createMetrics();
   const clock = store.clock;
   const authenticate = createAuthenticate(config.auth, clock);
-  const streams = new Streams(clock, metrics);
+  const limits = createLimits(config.limits);
+  const streams = new Streams(clock, metrics, limits);
   const clientLog = limitLog(log);
   const report = (error: unknown): void => clientLog.error({ err: error }, 'an operation failed unexpectedly');
   let stopping = false;
@@ -65,6 +67,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     clock,
     authenticate,
     allowedOrigins: config.allowedOrigins,
+    limits,
     metrics,
     report,
     draining,

@@ -17,9 +17,6 @@ import { isAllowedOrigin } from './origin.ts';
 import { asRequestError, refusal, useRefusals } from './refusals.ts';
 import type { Streams } from './streams.ts';
 
-/** A request body may be this long, in bytes; 413 beyond. */
-export const MAX_BODY_BYTES = 1_048_576;
-
 export interface GraphQLOverHttp {
   readonly config: Config;
   readonly schema: GraphQLSchema;
@@ -56,7 +53,7 @@ export function createYogaServer(options: GraphQLOverHttp) {
     // Its logger tells of clients' mistakes as errors; what is unexpected goes to `report`.
     logging: false,
     multipart: false,
-    maxRequestBodySize: MAX_BODY_BYTES,
+    maxRequestBodySize: config.limits.messageBytes,
     extraParamNames: ['documentId'],
     // There is nothing that could be typed there and run.
     graphiql: config.persistedDocuments.only ? false : graphiqlOptions(config.auth.mode === 'dev'),
@@ -117,6 +114,8 @@ function usePreparedOperations(options: GraphQLOverHttp): Plugin<OperationContex
     onSubscribe({ args, setSubscribeFn }) {
       const { res, identity } = args.contextValue;
       setSubscribeFn(async () => {
+        const refused = options.streams.admit(res, identity);
+        if (refused) return { errors: [toClientError(refused)] };
         const outcome = await subscribeOperation(operationOf(args));
         if (isResponseStream(outcome)) options.streams.add(res, identity);
         return outcome;

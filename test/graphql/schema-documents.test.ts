@@ -2,10 +2,11 @@ import { getIntrospectionQuery } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { Documents } from '../../src/graphql/documents.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
-import { MAX_DEPTH, MAX_FIELDS, MAX_FRAGMENTS, MAX_LOADS, MAX_TOKENS } from '../../src/graphql/selection-bounds.ts';
+import { DEFAULT_BOUNDS, MAX_FRAGMENTS, MAX_LOADS, MAX_TOKENS } from '../../src/graphql/selection-bounds.ts';
 
 const schema = buildSchema();
 const documents = new Documents(schema);
+const { depth: MAX_DEPTH, fields: MAX_FIELDS, cost: MAX_COST } = DEFAULT_BOUNDS;
 
 function refusal(query: string, operationName?: string): string[] {
   const prepared = documents.prepare({ query, operationName });
@@ -87,6 +88,59 @@ describe('the bounds on operations', () => {
     const spread = Array.from({ length: 10 }, () => '...F').join(' ');
     const query = `{ viewer { ...G } } fragment F on Viewer { ${fields} } fragment G on Viewer { ${spread} }`;
     expect(refusal(query)).toEqual([`query: An operation may select at most ${MAX_FIELDS} fields.`]);
+  });
+
+  const pages = (first: string, fields: number): string => {
+    const names = Array.from({ length: fields }, (_, index) => `f${index}: id`).join(' ');
+    return `query ($n: Int) { viewer { friends(first: ${first}) { nodes { ${names} } } } }`.replace(
+      first === '$n' ? '' : 'query ($n: Int) ',
+      '',
+    );
+  };
+  const costs = (cost: number): string =>
+    `query: An operation may cost at most ${MAX_COST}, and this one costs ${cost}: ` +
+    'select fewer fields of lists, or write smaller pages into the document.';
+
+  test.each([
+    ['a page as large as can be', pages('500', 101), 3 + 500 * 101],
+    ['a page beyond that', pages('100000', 101), 3 + 500 * 101],
+    ['a page by a variable', pages('$n', 101), 3 + 500 * 101],
+    [
+      'fragments',
+      `${pages('500', 51).replace('nodes {', 'nodes { ...F')} fragment F on User { ${'id '.repeat(50)} }`,
+      3 + 500 * 101,
+    ],
+    ['people by a variable', `query ($ids: [ID!]!) { users(ids: $ids) { ${'id '.repeat(101)} } }`, 1 + 500 * 101],
+    ['a subscription', `subscription { friendsPresence { changes { ${'id '.repeat(101)} } } }`, 2 + 500 * 101],
+    ['sessions', `{ viewer { sessions { ${'id '.repeat(101)} } } }`, 2 + 500 * 101],
+  ])('bound the cost: %s', (_, query, cost) => {
+    expect(refusal(query)).toEqual([costs(cost)]);
+  });
+
+  test.each([
+    ['a small page', pages('50', 480)],
+    ['the page of default size', `{ viewer { friends { nodes { ${'id '.repeat(480)} } } } }`],
+    ['a few people', `{ users(ids: ["a", "b"]) { ${'id '.repeat(480)} } }`],
+    ['a large page with few fields', pages('500', 99)],
+  ])('let pass: %s', (_, query) => {
+    expect(documents.prepare({ query }).errors).toBeUndefined();
+  });
+
+  test('are what they are set to', () => {
+    const strict = new Documents(schema, { bounds: { depth: 2, fields: 3, cost: 100 } });
+    const wrong = (query: string): string[] => (strict.prepare({ query }).errors ?? []).map(({ message }) => message);
+    expect(wrong('{ viewer { id } }')).toEqual([]);
+    expect(wrong('{ viewer { presence { status } } }')).toEqual(['An operation may nest fields at most 2 deep.']);
+    expect(wrong('{ viewer { a: id b: id c: id } }')).toEqual(['An operation may select at most 3 fields.']);
+    expect(wrong('{ viewer { sessions { id } } }')).toContainEqual(
+      expect.stringContaining('at most 100, and this one'),
+    );
+  });
+
+  test('bound the comments of a document', () => {
+    expect(refusal(`${'#\n'.repeat(1_001)}{ viewer { id } }`)[0]).toContain(
+      'query: Syntax Error: Document contains more',
+    );
   });
 
   test('bound the fragments of a document', () => {

@@ -7,6 +7,7 @@ import { Documents } from '../../src/graphql/documents.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { createAuthenticate } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
+import { createLimits } from '../../src/server/limits.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
 import { WebSocketEndpoint } from '../../src/server/websocket.ts';
 import { createRollcall, type RunningRollcall } from '../../src/service/create.ts';
@@ -36,6 +37,7 @@ beforeEach(async () => {
   const websockets = new WebSocketEndpoint({
     schema,
     documents: new Documents(schema),
+    limits: createLimits(config.limits),
     rollcall: service,
     clock,
     authenticate: createAuthenticate(config.auth, clock),

@@ -10,6 +10,7 @@ import { createAuthenticate } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
 import { createGraphQLOverHttp } from '../../src/server/graphql-over-http.ts';
 import { createHttpServer } from '../../src/server/http.ts';
+import { createLimits } from '../../src/server/limits.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
 import { Streams } from '../../src/server/streams.ts';
 import { WebSocketEndpoint } from '../../src/server/websocket.ts';
@@ -69,7 +70,8 @@ beforeEach(async () => {
   const { clock } = engine.store;
   const authenticate = createAuthenticate(config.auth, clock);
   const report = (error: unknown): void => void reported.push(error);
-  const streams = new Streams(clock, metrics);
+  const limits = createLimits(config.limits);
+  const streams = new Streams(clock, metrics, limits);
   const graphql = createGraphQLOverHttp({
     config,
     schema,
@@ -92,6 +94,7 @@ beforeEach(async () => {
   const websockets = new WebSocketEndpoint({
     schema,
     documents,
+    limits,
     rollcall,
     clock,
     authenticate,

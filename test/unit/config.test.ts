@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/config/flags.ts';
 import { type Config, ConfigError, loadConfig, loadEngineConfig } from '../../src/config.ts';
+import { DEFAULT_BOUNDS } from '../../src/graphql/selection-bounds.ts';
 
 const SECRET = 'a secret that nobody should ever see printed';
 
@@ -141,6 +142,13 @@ test('without any setting: the defaults of the contract', () => {
     auth: { mode: 'dev' },
     allowedOrigins: 'local',
     persistedDocuments: { file: null, only: false },
+    limits: {
+      connectionsPerUser: 50,
+      connectionsPerAddress: null,
+      operationsPerSocket: 100,
+      messageBytes: 1_048_576,
+      query: DEFAULT_BOUNDS,
+    },
     service: {
       heartbeatIntervalMs: 30_000,
       heartbeatToleranceMs: 5_000,
