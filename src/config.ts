@@ -36,6 +36,7 @@ export interface LimitsConfig {
   /** Null: not limited. */
   readonly connectionsPerAddress: number | null;
   readonly operationsPerSocket: number;
+  readonly operationsPerSecond: number;
   readonly messageBytes: number;
   readonly query: { readonly depth: number; readonly fields: number; readonly cost: number };
 }
@@ -84,6 +85,7 @@ export function loadConfig(env: Environment, flags: Flags = {}): Config {
       connectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,
       connectionsPerAddress: settings.MAX_CONNECTIONS_PER_ADDRESS ?? null,
       operationsPerSocket: settings.MAX_OPERATIONS_PER_SOCKET,
+      operationsPerSecond: settings.MAX_OPERATIONS_PER_SECOND,
       messageBytes: settings.MAX_MESSAGE_BYTES,
       query: {
         depth: settings.MAX_QUERY_DEPTH,

@@ -76,6 +76,9 @@ export const settingsSchema = z.object({
   MAX_OPERATIONS_PER_SOCKET: wholeNumber(1, MAX_COUNT)
     .default(100)
     .describe('operations that one WebSocket may have under way, subscriptions among them'),
+  MAX_OPERATIONS_PER_SECOND: wholeNumber(1, MAX_COUNT)
+    .default(1_000)
+    .describe('operations that one user may begin at one node in a second'),
   MAX_MESSAGE_BYTES: wholeNumber(1_024, 100_000_000)
     .default(1_048_576)
     .describe('the length of a request body or of a message over a WebSocket'),

@@ -73,8 +73,13 @@ function fromRollcallError(error: RollcallError, located: GraphQLError | null): 
     ...(error.argument === undefined ? {} : { argument: error.argument }),
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   };
-  const http = error.code === 'UNAUTHENTICATED' ? { status: 401, spec: true } : null;
-  return clientError(error.message, extensions, http, located);
+  return clientError(error.message, extensions, httpHint(error), located);
+}
+
+function httpHint({ code, retryAfterMs }: RollcallError): HttpHint | null {
+  if (code === 'UNAUTHENTICATED') return { status: 401, spec: true };
+  if (code !== 'RATE_LIMITED') return null;
+  return { status: 429, spec: true, headers: { 'retry-after': String(Math.ceil((retryAfterMs ?? 0) / 1000)) } };
 }
 
 function clientError(

@@ -57,6 +57,8 @@ export async function answerPost(
     // It is asked once more, and the answer is written, by who answers the unusual.
     return false;
   }
+  // How to say so to whom is known by who answers the unusual.
+  if (options.limits.operations.begin(identity.userId)) return false;
   const caller = { userId: identity.userId, admin: identity.admin, connection: null };
   const { document } = prepared;
   const result = await executeOperation({

@@ -73,6 +73,8 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
         if (Object.keys(subscriptions).length > operationsPerSocket) {
           throw limitExceeded(`One connection can have ${operationsPerSocket} operations under way at once.`);
         }
+        const limited = connection.caller && limits.operations.begin(connection.caller.userId);
+        if (limited) throw limited;
         const prepared = documents.prepare(payload, report);
         const type = prepared.errors ? 'invalid' : prepared.operation.operation;
         metrics.operations.inc({ transport: 'websocket', type });

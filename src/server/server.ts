@@ -53,7 +53,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const metrics = createMetrics();
   const clock = store.clock;
   const authenticate = createAuthenticate(config.auth, clock);
-  const limits = createLimits(config.limits);
+  const limits = createLimits(config.limits, clock);
   const streams = new Streams(clock, metrics, limits);
   const clientLog = limitLog(log);
   const report = (error: unknown): void => clientLog.error({ err: error }, 'an operation failed unexpectedly');
@@ -77,6 +77,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     config,
     schema,
     documents,
+    limits,
     rollcall,
     authenticate,
     metrics,

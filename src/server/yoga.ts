@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { GraphQLSchema } from 'graphql';
+import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
 import type { Config } from '../config.ts';
+import type { RollcallError } from '../errors.ts';
 import type { GraphQLContext } from '../graphql/context.ts';
 import type { Documents } from '../graphql/documents.ts';
 import { type ReportUnexpected, toClientError } from '../graphql/errors.ts';
@@ -11,6 +12,7 @@ import type { Authenticate, Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
 import { useDocumentIds } from './document-ids.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
+import type { Limits } from './limits.ts';
 import { accepts, RESULT_TYPES, STREAM_TYPES } from './media-types.ts';
 import type { Metrics } from './metrics.ts';
 import { isAllowedOrigin } from './origin.ts';
@@ -21,6 +23,7 @@ export interface GraphQLOverHttp {
   readonly config: Config;
   readonly schema: GraphQLSchema;
   readonly documents: Documents;
+  readonly limits: Limits;
   readonly rollcall: Rollcall;
   readonly authenticate: Authenticate;
   readonly metrics: Metrics;
@@ -91,7 +94,7 @@ const PREFLIGHT_MAX_AGE_S = 7_200;
 
 /** Puts parsing, validation and execution of `graphql/` in the place of Yoga's. */
 function usePreparedOperations(options: GraphQLOverHttp): Plugin<OperationContext> {
-  const { schema, documents, report, metrics } = options;
+  const { schema, documents, limits, report, metrics } = options;
   return {
     onParse({ context: { params, request }, setParsedDocument }) {
       const prepared = documents.prepare(params, report);
@@ -109,19 +112,23 @@ function usePreparedOperations(options: GraphQLOverHttp): Plugin<OperationContex
       setResult([]);
     },
     onExecute({ args, setExecuteFn }) {
-      setExecuteFn(() => executeOperation(operationOf(args)));
+      setExecuteFn(() => limited(args) ?? executeOperation(operationOf(args)));
     },
     onSubscribe({ args, setSubscribeFn }) {
       const { res, identity } = args.contextValue;
       setSubscribeFn(async () => {
-        const refused = options.streams.admit(res, identity);
-        if (refused) return { errors: [toClientError(refused)] };
+        const refused = limited(args) ?? refusedBy(options.streams.admit(res, identity));
+        if (refused) return refused;
         const outcome = await subscribeOperation(operationOf(args));
         if (isResponseStream(outcome)) options.streams.add(res, identity);
         return outcome;
       });
     },
   };
+
+  function limited({ contextValue: { identity } }: YogaArguments): ExecutionResult | null {
+    return refusedBy(identity && limits.operations.begin(identity.userId));
+  }
 
   function operationOf(args: YogaArguments): OperationArguments {
     const { rollcall, caller } = args.contextValue;
@@ -134,6 +141,10 @@ function usePreparedOperations(options: GraphQLOverHttp): Plugin<OperationContex
       report,
     };
   }
+}
+
+function refusedBy(error: RollcallError | null): ExecutionResult | null {
+  return error && { errors: [toClientError(error)] };
 }
 
 /** What of Yoga's execution arguments is used here; its own type leaves the context and the variables open. */

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { Rate } from '../../src/server/limits.ts';
 import type { RunningServer } from '../../src/server/server.ts';
 import { type Environment, startInProcess } from '../support/server.ts';
-import { RawSocket, type SocketOptions } from './raw-socket.ts';
+import { type Message, RawSocket, type SocketOptions } from './raw-socket.ts';
 
 const ME = '{ viewer { id } }';
 const WATCH = 'subscription { friendsPresence { reset } }';
@@ -163,5 +164,54 @@ describe('rule 13.5: what one operation can cost', () => {
     const answer = await post('ada', [{ query: ME }, { query: ME }]);
     expect(answer.status).toBe(400);
     expect(await answer.text()).toContain('BAD_USER_INPUT');
+  });
+});
+
+describe('rule 13.6: the operations that one user may begin in a second', () => {
+  test('are counted by the clock, each user by themselves', () => {
+    let now = 5_000;
+    const rate = new Rate(2, 'Slow down.', { now: () => now });
+    const outcome = (who: string) => rate.begin(who)?.retryAfterMs ?? 'begun';
+    expect([outcome('ada'), outcome('ada'), outcome('ada')]).toEqual(['begun', 'begun', 1_000]);
+    now = 5_700;
+    expect([outcome('ada'), outcome('bob')]).toEqual([300, 'begun']);
+    now = 6_000;
+    expect([outcome('ada'), outcome('ada'), outcome('ada')]).toEqual(['begun', 'begun', 1_000]);
+    // A clock that was set back counts anew.
+    now = 4_000;
+    expect(outcome('ada')).toBe('begun');
+  });
+
+  test('are RATE_LIMITED beyond that, over all transports; others come through, and so does the user again', async () => {
+    await start({ MAX_OPERATIONS_PER_SECOND: '3' });
+    const [socket, other] = [await RawSocket.greeted(server.url, 'ada'), await RawSocket.greeted(server.url, 'bob')];
+    const limited = {
+      message: 'One user can begin at most 3 operations a second at this node.',
+      extensions: { code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) },
+    };
+    // However they fall into seconds, some of so many are too many.
+    for (let index = 0; index < 30; index += 1) socket.ask(`${index}`, ME);
+    const answers: Message[] = [];
+    for (let index = 0; index < 30; index += 1) answers.push(await socket.hear(`${index}`));
+    const refused = answers.filter(({ type }) => type === 'error');
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { payload } of refused) expect(payload).toMatchObject([limited]);
+    await works(other);
+
+    const strict = 'application/graphql-response+json';
+    const posted = await Promise.all(Array.from({ length: 30 }, () => post('ada', { query: ME }, strict)));
+    const late = posted.find(({ status }) => status === 429);
+    expect(late?.headers.get('retry-after')).toBe('1');
+    expect(await late?.json()).toMatchObject({ errors: [limited] });
+    expect((await post('bob', { query: ME }, strict)).status).toBe(200);
+
+    const streamed = await Promise.all(Array.from({ length: 30 }, () => stream('ada')));
+    expect(streamed.filter(({ first }) => first.includes('"code":"RATE_LIMITED"')).length).toBeGreaterThan(0);
+    await Promise.all(streamed.map(({ close }) => close()));
+
+    for (let turn = 0; ; turn += 1) {
+      socket.ask(`again ${turn}`, ME);
+      if ((await socket.hear(`again ${turn}`)).type === 'next') break;
+    }
   });
 });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunningServer } from '../../src/server/server.ts';
@@ -145,6 +146,52 @@ describe('rule 12.1: the answer to a hash is the answer to its text', () => {
       expect(await overSocket(server, { query: WATCH, ...named })).toEqual(byText);
     }
   });
+});
+
+test('rule 12.1: whatever the document, the form and the transport, hash and text are answered alike', async () => {
+  const field = fc.constantFrom(
+    'id',
+    'invisible',
+    'presence { status clients }',
+    'friends(first: $n) { totalCount nodes { id } }',
+    'friends(first: $n) @skip(if: true) { totalCount }',
+    'explanation { reason nextStatus }',
+    'blocked(after: "not a cursor") { totalCount }',
+    '__typename',
+  );
+  const selection = fc
+    .array(field, { minLength: 1, maxLength: 6 })
+    .map((fields) => fields.map((text, index) => (text === '__typename' ? text : `f${index}: ${text}`)).join(' '));
+  const form = fc.constantFrom<(text: string) => object>(
+    (text) => ({ documentId: `sha256:${hashOf(text)}` }),
+    (text) => ({ documentId: hashOf(text) }),
+    automatic,
+  );
+  const transport = fc.constantFrom<(request: object) => Promise<unknown>>(
+    (request) => post(server, request),
+    (request) => post(server, request, 'application/graphql-response+json'),
+    (request) =>
+      get(
+        server,
+        Object.fromEntries(
+          Object.entries(request).map(([name, value]) => [
+            name,
+            typeof value === 'string' ? value : JSON.stringify(value),
+          ]),
+        ),
+      ),
+    (request) => firstEvent(server, request),
+    (request) => overSocket(server, request),
+  );
+  const variables = fc.constantFrom<object>({ n: 1 }, { n: -1 }, { n: 'x' }, {});
+  await fc.assert(
+    fc.asyncProperty(selection, form, transport, variables, async (fields, name, send, given) => {
+      const query = `query Q($n: Int = 2) { viewer { ${fields} } user(id: "bob") { id } users(ids: []) { n: id @include(if: true) } u: users(ids: ["a"]) { id } v: viewer { friends(first: $n) { totalCount } } }`;
+      const byText = await send({ query, variables: given });
+      expect(await send({ ...name(query), variables: given })).toEqual(byText);
+    }),
+    { numRuns: 60 },
+  );
 });
 
 describe('rule 12.1: a hash that is not known', () => {

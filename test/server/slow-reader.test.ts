@@ -37,7 +37,7 @@ beforeEach(async () => {
   const websockets = new WebSocketEndpoint({
     schema,
     documents: new Documents(schema),
-    limits: createLimits(config.limits),
+    limits: createLimits(config.limits, clock),
     rollcall: service,
     clock,
     authenticate: createAuthenticate(config.auth, clock),

@@ -70,12 +70,13 @@ beforeEach(async () => {
   const { clock } = engine.store;
   const authenticate = createAuthenticate(config.auth, clock);
   const report = (error: unknown): void => void reported.push(error);
-  const limits = createLimits(config.limits);
+  const limits = createLimits(config.limits, clock);
   const streams = new Streams(clock, metrics, limits);
   const graphql = createGraphQLOverHttp({
     config,
     schema,
     documents,
+    limits,
     rollcall,
     authenticate,
     metrics,

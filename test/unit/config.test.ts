@@ -146,6 +146,7 @@ test('without any setting: the defaults of the contract', () => {
       connectionsPerUser: 50,
       connectionsPerAddress: null,
       operationsPerSocket: 100,
+      operationsPerSecond: 1_000,
       messageBytes: 1_048_576,
       query: DEFAULT_BOUNDS,
     },
