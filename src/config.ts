@@ -16,9 +16,29 @@ export interface Config extends EngineConfig {
   readonly port: number;
   readonly auth: AuthConfig;
   readonly allowedOrigins: AllowedOrigins;
+  readonly persistedDocuments: PersistedDocumentsConfig;
+  readonly limits: LimitsConfig;
   readonly service: ServiceSettings;
   /** Over which a stopping node spreads its goodbyes. */
   readonly drainMs: Millis;
+}
+
+export interface PersistedDocumentsConfig {
+  /** Null: there are none from the start. */
+  readonly file: string | null;
+  /** Nothing but what is in the file is run. */
+  readonly only: boolean;
+}
+
+/** What one client may ask of one node. */
+export interface LimitsConfig {
+  readonly connectionsPerUser: number;
+  /** Null: not limited. */
+  readonly connectionsPerAddress: number | null;
+  readonly operationsPerSocket: number;
+  readonly operationsPerSecond: number;
+  readonly messageBytes: number;
+  readonly query: { readonly depth: number; readonly fields: number; readonly cost: number };
 }
 
 /** What is needed to open the engine alone, as commands do that do not serve. */
@@ -48,6 +68,11 @@ export function loadConfig(env: Environment, flags: Flags = {}): Config {
       `HEARTBEAT_TOLERANCE_MS (${settings.HEARTBEAT_TOLERANCE_MS}) must be less than HEARTBEAT_INTERVAL_MS (${settings.HEARTBEAT_INTERVAL_MS}).`,
     );
   }
+  if (settings.PERSISTED_DOCUMENTS_ONLY && settings.PERSISTED_DOCUMENTS === undefined) {
+    throw new ConfigError(
+      'PERSISTED_DOCUMENTS_ONLY is true, but PERSISTED_DOCUMENTS names no file: nothing could be run.',
+    );
+  }
   return {
     ...engineOf(settings),
     production,
@@ -55,6 +80,19 @@ export function loadConfig(env: Environment, flags: Flags = {}): Config {
     port: settings.PORT,
     auth: authOf(settings, production),
     allowedOrigins: settings.ALLOWED_ORIGINS ?? (production ? [] : 'local'),
+    persistedDocuments: { file: settings.PERSISTED_DOCUMENTS ?? null, only: settings.PERSISTED_DOCUMENTS_ONLY },
+    limits: {
+      connectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,
+      connectionsPerAddress: settings.MAX_CONNECTIONS_PER_ADDRESS ?? null,
+      operationsPerSocket: settings.MAX_OPERATIONS_PER_SOCKET,
+      operationsPerSecond: settings.MAX_OPERATIONS_PER_SECOND,
+      messageBytes: settings.MAX_MESSAGE_BYTES,
+      query: {
+        depth: settings.MAX_QUERY_DEPTH,
+        fields: settings.MAX_QUERY_FIELDS,
+        cost: settings.MAX_QUERY_COST,
+      },
+    },
     service: {
       heartbeatIntervalMs: settings.HEARTBEAT_INTERVAL_MS,
       heartbeatToleranceMs: settings.HEARTBEAT_TOLERANCE_MS,

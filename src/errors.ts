@@ -41,6 +41,10 @@ export function limitExceeded(message: string): RollcallError {
   return new RollcallError('LIMIT_EXCEEDED', message);
 }
 
+export function rateLimited(message: string, retryAfterMs: number): RollcallError {
+  return new RollcallError('RATE_LIMITED', message, { retryAfterMs });
+}
+
 export function unavailable(message: string, cause?: unknown): RollcallError {
   return new RollcallError('UNAVAILABLE', message, { cause });
 }

@@ -6,6 +6,8 @@ import { parseRedisUrl } from './redis-location.ts';
 /** Node.js' timers hold no more, and neither does GraphQL's Int. About 24.8 days. */
 const MAX_MS = 2 ** 31 - 1;
 
+const MAX_COUNT = 1_000_000_000;
+
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -57,6 +59,34 @@ export const settingsSchema = z.object({
   ALLOWED_ORIGINS: reads(parseOrigins)
     .optional()
     .describe('origins of browser pages that may connect; none in production, else any local one'),
+  PERSISTED_DOCUMENTS: z
+    .string()
+    .optional()
+    .describe('a JSON file of documents by their hash, which clients may name by it from the start'),
+  PERSISTED_DOCUMENTS_ONLY: oneOf(['true', 'false'])
+    .transform((text) => text === 'true')
+    .default(false)
+    .describe('true: nothing is run but the documents in PERSISTED_DOCUMENTS, and there is no GraphiQL'),
+  MAX_CONNECTIONS_PER_USER: wholeNumber(1, MAX_COUNT)
+    .default(50)
+    .describe('WebSockets and event streams that one user may have open at one node'),
+  MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(1, MAX_COUNT)
+    .optional()
+    .describe('the same for one network address; none: not limited, since a load balancer is one address'),
+  MAX_OPERATIONS_PER_SOCKET: wholeNumber(1, MAX_COUNT)
+    .default(100)
+    .describe('operations that one WebSocket may have under way, subscriptions among them'),
+  MAX_OPERATIONS_PER_SECOND: wholeNumber(1, MAX_COUNT)
+    .default(1_000)
+    .describe('operations that one user may begin at one node in a second'),
+  MAX_MESSAGE_BYTES: wholeNumber(1_024, 100_000_000)
+    .default(1_048_576)
+    .describe('the length of a request body or of a message over a WebSocket'),
+  MAX_QUERY_DEPTH: wholeNumber(1, MAX_COUNT).default(20).describe('levels of fields within fields in one operation'),
+  MAX_QUERY_FIELDS: wholeNumber(1, MAX_COUNT).default(500).describe('fields in one operation, each alias by itself'),
+  MAX_QUERY_COST: wholeNumber(1, MAX_COUNT)
+    .default(50_000)
+    .describe('the same, with the fields of a list once for each entry that may be in it'),
   LOG_LEVEL: oneOf(LOG_LEVELS)
     .default('info')
     .describe(`the least that is logged: ${LOG_LEVELS.join(', ')}`),

@@ -2,8 +2,10 @@ import { GraphQLError } from 'graphql';
 import { type ErrorCode, RollcallError } from '../errors.ts';
 import { requestFault } from './request-fault.ts';
 
-/** `extensions.code` of what clients are told. */
-export type ClientErrorCode = ErrorCode | 'INTERNAL_SERVER_ERROR';
+/** `extensions.code` of what clients are told. PERSISTED_QUERY_NOT_FOUND makes them send the text of the document. */
+export type ClientErrorCode = ErrorCode | 'INTERNAL_SERVER_ERROR' | typeof PERSISTED_QUERY_NOT_FOUND;
+
+const PERSISTED_QUERY_NOT_FOUND = 'PERSISTED_QUERY_NOT_FOUND';
 
 /** Told of each error that clients see masked, with all that it carries: for the log. */
 export type ReportUnexpected = (error: unknown) => void;
@@ -47,6 +49,11 @@ export function toClientError(error: unknown, report: ReportUnexpected = () => {
   return clientError(MASKED_MESSAGE, { code: 'INTERNAL_SERVER_ERROR' }, null, located);
 }
 
+/** The first step of automatic persisted queries. Clients know it by its message or by its code, and by a status of 200. */
+export function persistedQueryNotFound(): GraphQLError {
+  return clientError('PersistedQueryNotFound', { code: PERSISTED_QUERY_NOT_FOUND }, { status: 200 }, null);
+}
+
 interface Extensions {
   readonly code: ClientErrorCode;
   readonly argument?: string;
@@ -66,8 +73,13 @@ function fromRollcallError(error: RollcallError, located: GraphQLError | null): 
     ...(error.argument === undefined ? {} : { argument: error.argument }),
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   };
-  const http = error.code === 'UNAUTHENTICATED' ? { status: 401, spec: true } : null;
-  return clientError(error.message, extensions, http, located);
+  return clientError(error.message, extensions, httpHint(error), located);
+}
+
+function httpHint({ code, retryAfterMs }: RollcallError): HttpHint | null {
+  if (code === 'UNAUTHENTICATED') return { status: 401, spec: true };
+  if (code !== 'RATE_LIMITED') return null;
+  return { status: 429, spec: true, headers: { 'retry-after': String(Math.ceil((retryAfterMs ?? 0) / 1000)) } };
 }
 
 function clientError(
@@ -90,6 +102,7 @@ function clientError(
 function isClientError(error: GraphQLError): boolean {
   const code = error.extensions['code'];
   if (code === 'INTERNAL_SERVER_ERROR') return error.message === MASKED_MESSAGE;
+  if (code === PERSISTED_QUERY_NOT_FOUND) return true;
   return typeof code === 'string' && Object.hasOwn(CODES, code);
 }
 

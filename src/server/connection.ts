@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { WebSocket as ProtocolSocket } from 'graphql-ws';
 import type { WebSocket } from 'ws';
+import type { RollcallError } from '../errors.ts';
 import { toBinary } from '../graphql/binary-text.ts';
 import type { Clock } from '../presence/time.ts';
 import type { Caller } from '../service/api.ts';
 import type { Identity } from './auth.ts';
 import { callAt } from './deadline.ts';
+import type { Allowance } from './limits.ts';
 import type { LibraryContext, Outlet } from './outlet.ts';
 import { SignOfLife } from './sign-of-life.ts';
 import { textFrame } from './text-frame.ts';
@@ -40,6 +42,8 @@ export class Connection implements Outlet, ProtocolSocket {
   /** Null until the client has asked to be let in. */
   library: LibraryContext | null = null;
   #forgetExpiry: (() => void) | null = null;
+  /** What it holds of what its user may. */
+  #allowance: Allowance | null = null;
   readonly #life = new SignOfLife();
   #closing = false;
 
@@ -82,11 +86,22 @@ export class Connection implements Outlet, ProtocolSocket {
     this.#forgetExpiry = callAt(clock, identity.expiresAt, () => this.close(CLOSE_FORBIDDEN, 'The token has expired.'));
   }
 
+  /** Counts it against its user's connections until it has closed: why it cannot be, or null. */
+  enter(allowance: Allowance): RollcallError | null {
+    if (this.#closing || this.caller === null) return null;
+    const full = allowance.take(this.caller.userId);
+    if (full === null) this.#allowance = allowance;
+    else this.caller = null;
+    return full;
+  }
+
   /** The socket has closed, whoever closed it. */
   closed(): void {
     this.#closing = true;
     this.greeted();
     this.#forgetExpiry?.();
+    if (this.caller) this.#allowance?.giveBack(this.caller.userId);
+    this.#allowance = null;
     this.#freed();
   }
 

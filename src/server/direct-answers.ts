@@ -2,20 +2,20 @@ import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Counter } from 'prom-client';
 import { toBinary } from '../graphql/binary-text.ts';
 import { CompiledOperations } from '../graphql/compiled-operation.ts';
-import { type PreparedOperation, recall } from '../graphql/documents.ts';
+import type { Documents, OperationRequest, PreparedOperation } from '../graphql/documents.ts';
 import type { ReportUnexpected } from '../graphql/errors.ts';
 import type { OperationArguments } from '../graphql/execute.ts';
 import type { Rollcall } from '../service/api.ts';
 import type { Connection } from './connection.ts';
+import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { LibraryContext } from './outlet.ts';
 
-/** Operations that one socket may have under way at once, subscriptions among them. */
-export const MAX_OPERATIONS = 100;
-
 export interface DirectAnswersParts {
   readonly schema: GraphQLSchema;
+  readonly documents: Documents;
   readonly rollcall: Rollcall;
+  readonly limits: Limits;
   readonly metrics: Metrics;
   readonly report: ReportUnexpected;
 }
@@ -45,10 +45,12 @@ export class DirectAnswers {
     if (!library?.acknowledged) return null;
     const asked = parse(text);
     if (asked === null || asked.id in library.subscriptions) return null;
-    if (Object.keys(library.subscriptions).length >= MAX_OPERATIONS) return null;
-    const { schema, rollcall, report } = this.#parts;
-    const prepared = recall(schema, asked);
+    const { schema, documents, rollcall, limits, report } = this.#parts;
+    if (Object.keys(library.subscriptions).length >= limits.config.operationsPerSocket) return null;
+    const prepared = documents.recall(asked);
     if (prepared === null || prepared.operation.operation === 'subscription') return null;
+    // Whoever may not is told so by the library.
+    if (connection.caller && limits.operations.begin(connection.caller.userId)) return null;
     this.#counters[prepared.operation.operation].inc();
     const { document } = prepared;
     const { operationName, variables } = asked;
@@ -88,10 +90,8 @@ function payloadOf({ errors, ...rest }: ExecutionResult): object {
   return errors ? { ...rest, errors } : rest;
 }
 
-interface Asked {
+interface Asked extends OperationRequest {
   readonly id: string;
-  readonly query: string;
-  readonly operationName: string | null | undefined;
   readonly variables: Readonly<Record<string, unknown>> | null | undefined;
 }
 
@@ -106,12 +106,12 @@ function parse(text: string): Asked | null {
   if (!isObject(message) || message['type'] !== 'subscribe') return null;
   const { id, payload } = message;
   if (typeof id !== 'string' || id === '' || !isObject(payload)) return null;
-  const { query, operationName, variables, extensions } = payload;
+  const { query, operationName, variables, extensions, documentId } = payload;
   if (typeof query !== 'string') return null;
   if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return null;
   if (variables !== undefined && variables !== null && !isObject(variables)) return null;
   if (extensions !== undefined && extensions !== null && !isObject(extensions)) return null;
-  return { id, query, operationName, variables };
+  return { id, query, operationName, variables, extensions, documentId };
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

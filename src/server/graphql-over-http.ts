@@ -12,7 +12,8 @@ export function createGraphQLOverHttp(options: GraphQLOverHttp) {
   const operations = new CompiledOperations(options.schema);
   return async (request: IncomingMessage, response: ServerResponse): Promise<Response | null> => {
     const context = { req: request, res: response };
-    if (!isPlainPost(request)) return yoga.handleNodeRequestAndResponse(request, response, context);
+    if (!isPlainPost(request, options.config.limits.messageBytes))
+      return yoga.handleNodeRequestAndResponse(request, response, context);
     const body = await readBody(request);
     if (body === null || (await answerPost(options, operations, request, response, body))) return null;
     const headers = Object.entries(request.headers).flatMap(([name, value]): [string, string][] =>

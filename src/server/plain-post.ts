@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toBinary } from '../graphql/binary-text.ts';
 import type { CompiledOperations } from '../graphql/compiled-operation.ts';
-import { prepare } from '../graphql/documents.ts';
+import type { OperationRequest } from '../graphql/documents.ts';
 import type { Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
 import { resultTypeFor } from './media-types.ts';
-import { type GraphQLOverHttp, MAX_BODY_BYTES } from './yoga.ts';
+import type { GraphQLOverHttp } from './yoga.ts';
 
 /** Whether `answerPost` may be asked: the body is short enough, of known length, and JSON by its headers. */
-export function isPlainPost({ method, headers }: IncomingMessage): boolean {
+export function isPlainPost({ method, headers }: IncomingMessage, maxBytes: number): boolean {
   const length = headers['content-length'];
   return (
     method === 'POST' &&
@@ -17,7 +17,7 @@ export function isPlainPost({ method, headers }: IncomingMessage): boolean {
     headers['content-encoding'] === undefined &&
     headers.expect === undefined &&
     length !== undefined &&
-    Number(length) <= MAX_BODY_BYTES &&
+    Number(length) <= maxBytes &&
     /^application\/json(?:; ?charset=utf-8)?$/i.test(headers['content-type'] ?? '') &&
     resultTypeFor(headers.accept ?? null) !== null
   );
@@ -46,8 +46,8 @@ export async function answerPost(
 ): Promise<boolean> {
   const asked = parse(body);
   if (asked === null) return false;
-  const { schema, report, rollcall, metrics } = options;
-  const prepared = prepare(schema, asked, report);
+  const { schema, documents, report, rollcall, metrics } = options;
+  const prepared = documents.prepare(asked, report);
   if (prepared.errors || prepared.operation.operation === 'subscription') return false;
   let identity: Identity;
   try {
@@ -59,6 +59,8 @@ export async function answerPost(
     // It is asked once more, and the answer is written, by who answers the unusual.
     return false;
   }
+  // How to say so to whom is known by who answers the unusual.
+  if (options.limits.operations.begin(identity.userId)) return false;
   const caller = { userId: identity.userId, admin: identity.admin, connection: null };
   const { document } = prepared;
   const result = await operations.run(prepared, {
@@ -81,9 +83,7 @@ export async function answerPost(
   return true;
 }
 
-interface Asked {
-  readonly query: string;
-  readonly operationName: string | null | undefined;
+interface Asked extends OperationRequest {
   readonly variables: Readonly<Record<string, unknown>> | null | undefined;
 }
 
@@ -96,11 +96,13 @@ function parse(body: Buffer): Asked | null {
     return null;
   }
   if (!isObject(value)) return null;
-  const { query, operationName, variables, ...rest } = value;
-  if (typeof query !== 'string' || Object.keys(rest).length > 0) return null;
+  const { query, documentId, extensions, operationName, variables, ...rest } = value;
+  if (Object.keys(rest).length > 0) return null;
+  if (query !== undefined && query !== null && typeof query !== 'string') return null;
+  if (extensions !== undefined && extensions !== null && !isObject(extensions)) return null;
   if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return null;
   if (variables !== undefined && variables !== null && !isObject(variables)) return null;
-  return { query, operationName, variables };
+  return { query, documentId, extensions, operationName, variables };
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

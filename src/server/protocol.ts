@@ -1,7 +1,7 @@
 import type { ExecutionArgs, GraphQLError, GraphQLSchema } from 'graphql';
 import { type ConnectionInitMessage, makeServer, type Server } from 'graphql-ws';
 import { limitExceeded, RollcallError } from '../errors.ts';
-import { prepare } from '../graphql/documents.ts';
+import type { Documents } from '../graphql/documents.ts';
 import { type ReportUnexpected, toClientError } from '../graphql/errors.ts';
 import { executeOperation, type OperationArguments } from '../graphql/execute.ts';
 import { subscribeToText, TextStream } from '../graphql/text-stream.ts';
@@ -11,16 +11,20 @@ import type { Rollcall } from '../service/api.ts';
 import type { Authenticate } from './auth.ts';
 import { CLOSE_FORBIDDEN, CLOSE_TRY_LATER, type Connection } from './connection.ts';
 import { tokenFromConnectionParams } from './credentials.ts';
-import { DirectAnswers, MAX_OPERATIONS } from './direct-answers.ts';
+import { DirectAnswers } from './direct-answers.ts';
 import { DirectStream } from './direct-stream.ts';
+import { withQuery } from './document-ids.ts';
+import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { LibraryContext } from './outlet.ts';
 
 export interface ProtocolParts {
   readonly schema: GraphQLSchema;
+  readonly documents: Documents;
   readonly rollcall: Rollcall;
   readonly clock: Clock;
   readonly authenticate: Authenticate;
+  readonly limits: Limits;
   readonly metrics: Metrics;
   readonly report: ReportUnexpected;
   readonly writers: UpdateWriters;
@@ -43,12 +47,16 @@ export function createProtocol(parts: ProtocolParts): Protocol {
   const answers = new DirectAnswers(parts);
   return {
     opened: (connection) => library.opened(connection, connection),
-    heard: (connection, text) => answers.take(text, connection) ?? connection.heard(text),
+    heard: (connection, message) => {
+      const text = withQuery(message);
+      return answers.take(text, connection) ?? connection.heard(text);
+    },
   };
 }
 
 function openLibrary(parts: ProtocolParts): Server<Connection> {
-  const { schema, rollcall, clock, authenticate, metrics, report, writers } = parts;
+  const { schema, documents, rollcall, clock, authenticate, limits, metrics, report, writers } = parts;
+  const { operationsPerSocket } = limits.config;
   const refusalOf = (error: unknown): GraphQLError => toClientError(error, report);
   /** What was prepared for the arguments that the library carries from one callback to the next. */
   const requests = new WeakMap<ExecutionArgs, Request>();
@@ -71,7 +79,9 @@ function openLibrary(parts: ProtocolParts): Server<Connection> {
       try {
         const token = tokenFromConnectionParams(connectionParams);
         if (token !== null) connection.signIn(await authenticate(token), clock);
-        return true;
+        const full = connection.enter(limits.perUser);
+        if (full) connection.close(CLOSE_TRY_LATER, `${full.code}: ${full.message}`);
+        return full === null;
       } catch (error) {
         const { message } = toClientError(error, report);
         const refused = error instanceof RollcallError && error.code === 'UNAUTHENTICATED';
@@ -81,14 +91,17 @@ function openLibrary(parts: ProtocolParts): Server<Connection> {
       }
     },
 
-    onSubscribe(library, id, { query, operationName, variables }) {
+    onSubscribe(library, id, payload) {
       const { extra: connection } = library;
+      const { operationName, variables } = payload;
       try {
         // The operation that is asked for is among them already.
-        if (Object.keys(library.subscriptions).length > MAX_OPERATIONS) {
-          throw limitExceeded(`One connection can have ${MAX_OPERATIONS} operations under way at once.`);
+        if (Object.keys(library.subscriptions).length > operationsPerSocket) {
+          throw limitExceeded(`One connection can have ${operationsPerSocket} operations under way at once.`);
         }
-        const prepared = prepare(schema, { query, operationName }, report);
+        const limited = connection.caller && limits.operations.begin(connection.caller.userId);
+        if (limited) throw limited;
+        const prepared = documents.prepare(payload, report);
         const type = prepared.errors ? 'invalid' : prepared.operation.operation;
         metrics.operations.inc({ transport: 'websocket', type });
         if (prepared.errors) return prepared.errors;

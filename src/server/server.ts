@@ -11,7 +11,9 @@ import { openEngine } from './engine.ts';
 import { createGraphQLOverHttp } from './graphql-over-http.ts';
 import { createHttpServer } from './http.ts';
 import { limitLog } from './limited-log.ts';
+import { createLimits } from './limits.ts';
 import { createMetrics } from './metrics.ts';
+import { openDocuments } from './persisted-documents.ts';
 import { Streams } from './streams.ts';
 import { declineUpgrade, wantsWebSocket } from './upgrade.ts';
 import { WebSocketEndpoint } from './websocket.ts';
@@ -44,6 +46,7 @@ const LAST_REQUESTS_MS = 5_000;
  */
 export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
   const schema = buildSchema();
+  const documents = await openDocuments(schema, config.persistedDocuments, config.limits.query);
   const engine = openEngine(config, log);
   const { store, friends } = engine;
   engine.usable.catch(() => {});
@@ -51,7 +54,8 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const metrics = createMetrics();
   const clock = store.clock;
   const authenticate = createAuthenticate(config.auth, clock);
-  const streams = new Streams(clock, metrics);
+  const limits = createLimits(config.limits, clock);
+  const streams = new Streams(clock, metrics, limits);
   const clientLog = limitLog(log);
   const report = (error: unknown): void => clientLog.error({ err: error }, 'an operation failed unexpectedly');
   let stopping = false;
@@ -61,16 +65,29 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const websockets = new WebSocketEndpoint({
     schema,
     writers,
+    documents,
     rollcall,
     clock,
     authenticate,
     allowedOrigins: config.allowedOrigins,
+    limits,
     metrics,
     report,
     draining,
     log: clientLog,
   });
-  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams, writers });
+  const graphql = createGraphQLOverHttp({
+    config,
+    schema,
+    documents,
+    limits,
+    rollcall,
+    authenticate,
+    metrics,
+    report,
+    streams,
+    writers,
+  });
   const server = createHttpServer({
     graphql,
     metrics,

@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
+import type { RollcallError } from '../errors.ts';
 import type { Clock } from '../presence/time.ts';
 import type { Identity } from './auth.ts';
 import { callAt } from './deadline.ts';
+import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { spread } from './spread.ts';
 
@@ -10,11 +12,33 @@ export class Streams {
   readonly #open = new Set<ServerResponse>();
   readonly #clock: Clock;
   readonly #metrics: Metrics;
+  readonly #limits: Limits;
   #draining = false;
 
-  constructor(clock: Clock, metrics: Metrics) {
+  constructor(clock: Clock, metrics: Metrics, limits: Limits) {
+    this.#limits = limits;
     this.#clock = clock;
     this.#metrics = metrics;
+  }
+
+  /** To be asked before a subscription is begun whose answer this is: why there can be none, or null. */
+  admit(response: ServerResponse, identity: Identity | null): RollcallError | null {
+    const address = response.req.socket.remoteAddress;
+    // Nobody waits for it any more, or whoever does is refused for another reason.
+    if (response.destroyed || address === undefined || identity === null) return null;
+    const { perUser, perAddress } = this.#limits;
+    const full = perUser.take(identity.userId);
+    if (full) return full;
+    const crowded = perAddress.take(address);
+    if (crowded) {
+      perUser.giveBack(identity.userId);
+      return crowded;
+    }
+    response.once('close', () => {
+      perUser.giveBack(identity.userId);
+      perAddress.giveBack(address);
+    });
+    return null;
   }
 
   /** A subscription streams over `response` until either side ends it or the token that asked for it does. */

@@ -12,8 +12,6 @@ import { isAllowedOrigin } from './origin.ts';
 import { createProtocol, type Protocol, type ProtocolParts } from './protocol.ts';
 import { spread } from './spread.ts';
 
-/** A message may be this long, in bytes; 1009 beyond. */
-export const MAX_MESSAGE_BYTES = 1_048_576;
 /** A socket from which nothing comes for one to two of these is dead; see `sign-of-life.ts` for slow readers. */
 const KEEP_ALIVE_MS = 12_000;
 /** How long a client may take to answer a close frame. */
@@ -46,7 +44,7 @@ export class WebSocketEndpoint {
     const options = {
       noServer: true,
       clientTracking: false,
-      maxPayload: MAX_MESSAGE_BYTES,
+      maxPayload: parts.limits.config.messageBytes,
       // It costs more memory a connection than all else together, for frames that are short.
       perMessageDeflate: false,
       handleProtocols,
@@ -68,6 +66,16 @@ export class WebSocketEndpoint {
       refuse(socket, refusal);
       return;
     }
+    const address = request.socket.remoteAddress;
+    // It has gone already.
+    if (socket.destroyed || address === undefined) return;
+    const { perAddress } = this.#parts.limits;
+    const crowded = perAddress.take(address);
+    if (crowded) {
+      refuse(socket, { status: 429, reason: `${crowded.code}: ${crowded.message}` });
+      return;
+    }
+    if (perAddress.limited) socket.once('close', () => perAddress.giveBack(address));
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', broken);
       this.#opened(webSocket, request.socket);

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { GraphQLSchema } from 'graphql';
+import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
 import type { Config } from '../config.ts';
+import type { RollcallError } from '../errors.ts';
 import type { GraphQLContext } from '../graphql/context.ts';
-import { prepare } from '../graphql/documents.ts';
+import type { Documents } from '../graphql/documents.ts';
 import { type ReportUnexpected, toClientError } from '../graphql/errors.ts';
 import { executeOperation, isResponseStream, type OperationArguments } from '../graphql/execute.ts';
 import { subscribeToText, TextStream } from '../graphql/text-stream.ts';
@@ -11,19 +12,20 @@ import type { UpdateWriters } from '../graphql/update-writers.ts';
 import type { Rollcall } from '../service/api.ts';
 import type { Authenticate, Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
+import { useDocumentIds } from './document-ids.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
+import type { Limits } from './limits.ts';
 import { accepts, RESULT_TYPES, STREAM_TYPES } from './media-types.ts';
 import type { Metrics } from './metrics.ts';
 import { isAllowedOrigin } from './origin.ts';
 import { asRequestError, refusal, useRefusals } from './refusals.ts';
 import type { Streams } from './streams.ts';
 
-/** A request body may be this long, in bytes; 413 beyond. */
-export const MAX_BODY_BYTES = 1_048_576;
-
 export interface GraphQLOverHttp {
   readonly config: Config;
   readonly schema: GraphQLSchema;
+  readonly documents: Documents;
+  readonly limits: Limits;
   readonly rollcall: Rollcall;
   readonly authenticate: Authenticate;
   readonly metrics: Metrics;
@@ -57,8 +59,10 @@ export function createYogaServer(options: GraphQLOverHttp) {
     // Its logger tells of clients' mistakes as errors; what is unexpected goes to `report`.
     logging: false,
     multipart: false,
-    maxRequestBodySize: MAX_BODY_BYTES,
-    graphiql: graphiqlOptions(config.auth.mode === 'dev'),
+    maxRequestBodySize: config.limits.messageBytes,
+    extraParamNames: ['documentId'],
+    // There is nothing that could be typed there and run.
+    graphiql: config.persistedDocuments.only ? false : graphiqlOptions(config.auth.mode === 'dev'),
     renderGraphiQL,
     parserAndValidationCache: false,
     maskedErrors: { maskError: (error) => toClientError(error, report) },
@@ -83,7 +87,7 @@ export function createYogaServer(options: GraphQLOverHttp) {
         caller: identity && { userId: identity.userId, admin: identity.admin, connection: null },
       };
     },
-    plugins: [useRefusals(), usePreparedOperations(options)],
+    plugins: [useRefusals(), useDocumentIds(), usePreparedOperations(options)],
   });
 }
 
@@ -93,11 +97,10 @@ const PREFLIGHT_MAX_AGE_S = 7_200;
 
 /** Puts parsing, validation and execution of `graphql/` in the place of Yoga's. */
 function usePreparedOperations(options: GraphQLOverHttp): Plugin<OperationContext> {
-  const { schema, report, metrics } = options;
+  const { schema, documents, limits, report, metrics } = options;
   return {
     onParse({ context: { params, request }, setParsedDocument }) {
-      const { query = '', operationName } = params;
-      const prepared = prepare(schema, { query, operationName }, report);
+      const prepared = documents.prepare(params, report);
       const type = prepared.errors ? 'invalid' : prepared.operation.operation;
       metrics.operations.inc({
         transport: type === 'subscription' || acceptsEventStream(request) ? 'sse' : 'http',
@@ -112,11 +115,13 @@ function usePreparedOperations(options: GraphQLOverHttp): Plugin<OperationContex
       setResult([]);
     },
     onExecute({ args, setExecuteFn }) {
-      setExecuteFn(() => executeOperation(operationOf(args)));
+      setExecuteFn(() => limited(args) ?? executeOperation(operationOf(args)));
     },
     onSubscribe({ args, setSubscribeFn }) {
       const { res, identity } = args.contextValue;
       setSubscribeFn(async () => {
+        const refused = limited(args) ?? refusedBy(options.streams.admit(res, identity));
+        if (refused) return refused;
         const outcome = await subscribeToText(operationOf(args), options.writers);
         const stream = outcome instanceof TextStream ? outcome.results() : outcome;
         if (isResponseStream(stream)) options.streams.add(res, identity);
@@ -124,6 +129,10 @@ function usePreparedOperations(options: GraphQLOverHttp): Plugin<OperationContex
       });
     },
   };
+
+  function limited({ contextValue: { identity } }: YogaArguments): ExecutionResult | null {
+    return refusedBy(identity && limits.operations.begin(identity.userId));
+  }
 
   function operationOf(args: YogaArguments): OperationArguments {
     const { rollcall, caller } = args.contextValue;
@@ -136,6 +145,10 @@ function usePreparedOperations(options: GraphQLOverHttp): Plugin<OperationContex
       report,
     };
   }
+}
+
+function refusedBy(error: RollcallError | null): ExecutionResult | null {
+  return error && { errors: [toClientError(error)] };
 }
 
 /** What of Yoga's execution arguments is used here; its own type leaves the context and the variables open. */

@@ -1,7 +1,7 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { type ExecutionResult, print } from 'graphql';
 import type { GraphQLContext } from '../../src/graphql/context.ts';
-import { prepare } from '../../src/graphql/documents.ts';
+import { Documents } from '../../src/graphql/documents.ts';
 import {
   executeOperation,
   isResponseStream,
@@ -24,6 +24,7 @@ export interface Refusal {
 /** The GraphQL layer over a running service, without a transport: requests are texts, as they come over the wire. */
 export class Graph {
   readonly schema = buildSchema();
+  readonly #documents = new Documents(this.schema);
   readonly unexpected: unknown[] = [];
   readonly #rollcall: Rollcall;
   readonly #readers: Reader<unknown>[] = [];
@@ -34,7 +35,7 @@ export class Graph {
 
   /** As a transport would send it: nothing but JSON. */
   async execute(caller: Caller | null, query: string, variables: Variables = {}): Promise<ExecutionResult> {
-    const prepared = prepare(this.schema, { query });
+    const prepared = this.#documents.prepare({ query });
     const result = prepared.errors ?? (await executeOperation(this.#arguments(prepared.document, caller, variables)));
     return JSON.parse(JSON.stringify(Array.isArray(result) ? { errors: result } : result));
   }
@@ -53,7 +54,7 @@ export class Graph {
   }
 
   async subscribe(caller: Caller | null, query: string, variables: Variables = {}): Promise<ResponseStream | Refusal> {
-    const prepared = prepare(this.schema, { query });
+    const prepared = this.#documents.prepare({ query });
     if (prepared.errors) return refusalIn({ errors: prepared.errors });
     const outcome = await subscribeOperation(this.#arguments(prepared.document, caller, variables));
     return isResponseStream(outcome) ? outcome : refusalIn(outcome);

@@ -17,6 +17,8 @@ export interface Message {
 export interface SocketOptions {
   readonly origin?: string;
   readonly path?: string;
+  /** Of this machine, such as 127.0.0.2: where the client is for the server. */
+  readonly localAddress?: string;
   readonly protocols?: readonly string[];
 }
 
@@ -42,16 +44,16 @@ export class RawSocket {
 
   /** Resolves when it is open; rejects when the server does not take it. `url` is the server's, without a path. */
   static async open(url: string, options: SocketOptions = {}): Promise<RawSocket> {
-    const { origin, path = '/graphql', protocols = ['graphql-transport-ws'] } = options;
-    const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, [...protocols], origin ? { origin } : {});
+    const { path = '/graphql', protocols = ['graphql-transport-ws'], ...rest } = options;
+    const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, [...protocols], rest);
     const raw = new RawSocket(socket);
     await once(socket, 'open');
     return raw;
   }
 
   /** Open and greeted; `connectionParams` of null send none. */
-  static async greeted(url: string, authorization: string | null): Promise<RawSocket> {
-    const raw = await RawSocket.open(url);
+  static async greeted(url: string, authorization: string | null, options: SocketOptions = {}): Promise<RawSocket> {
+    const raw = await RawSocket.open(url, options);
     raw.say({ type: 'connection_init', ...(authorization === null ? {} : { payload: { authorization } }) });
     const answer = await raw.hear();
     if (answer.type !== 'connection_ack') throw new Error(`greeted with ${answer.type}`);

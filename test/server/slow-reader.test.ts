@@ -3,10 +3,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
+import { Documents } from '../../src/graphql/documents.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { UpdateWriters } from '../../src/graphql/update-writers.ts';
 import { createAuthenticate } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
+import { createLimits } from '../../src/server/limits.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
 import { WebSocketEndpoint } from '../../src/server/websocket.ts';
 import { createRollcall, type RunningRollcall } from '../../src/service/create.ts';
@@ -36,6 +38,8 @@ beforeEach(async () => {
   const websockets = new WebSocketEndpoint({
     schema,
     writers: new UpdateWriters(schema),
+    documents: new Documents(schema),
+    limits: createLimits(config.limits, clock),
     rollcall: service,
     clock,
     authenticate: createAuthenticate(config.auth, clock),

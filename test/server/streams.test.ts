@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
+import { Documents } from '../../src/graphql/documents.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { UpdateWriters } from '../../src/graphql/update-writers.ts';
 import type { PresenceRecord } from '../../src/presence/record.ts';
@@ -10,6 +11,7 @@ import { createAuthenticate } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
 import { createGraphQLOverHttp } from '../../src/server/graphql-over-http.ts';
 import { createHttpServer } from '../../src/server/http.ts';
+import { createLimits } from '../../src/server/limits.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
 import { Streams } from '../../src/server/streams.ts';
 import { WebSocketEndpoint } from '../../src/server/websocket.ts';
@@ -64,13 +66,26 @@ beforeEach(async () => {
   setText = (text) =>
     service.setCustomStatus({ userId: 'ada', admin: false, connection: null }, { text, emoji: null, expiresAt: null });
   const schema = buildSchema();
+  const documents = new Documents(schema);
   const metrics = createMetrics();
   const { clock } = engine.store;
   const authenticate = createAuthenticate(config.auth, clock);
   const report = (error: unknown): void => void reported.push(error);
-  const streams = new Streams(clock, metrics);
   const writers = new UpdateWriters(schema);
-  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams, writers });
+  const limits = createLimits(config.limits, clock);
+  const streams = new Streams(clock, metrics, limits);
+  const graphql = createGraphQLOverHttp({
+    config,
+    schema,
+    documents,
+    limits,
+    rollcall,
+    authenticate,
+    metrics,
+    report,
+    streams,
+    writers,
+  });
   const draining = (): boolean => false;
   server = createHttpServer({
     graphql,
@@ -83,6 +98,8 @@ beforeEach(async () => {
   const websockets = new WebSocketEndpoint({
     schema,
     writers,
+    documents,
+    limits,
     rollcall,
     clock,
     authenticate,

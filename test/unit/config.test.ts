@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/config/flags.ts';
 import { type Config, ConfigError, loadConfig, loadEngineConfig } from '../../src/config.ts';
+import { DEFAULT_BOUNDS } from '../../src/graphql/selection-bounds.ts';
 
 const SECRET = 'a secret that nobody should ever see printed';
 
@@ -47,6 +48,7 @@ describe('settings that are wrong by themselves', () => {
       { ALLOWED_ORIGINS: 'https://a.example/path' },
       'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "https://a.example/path" is none.',
     ],
+    [{ PERSISTED_DOCUMENTS_ONLY: 'yes' }, 'PERSISTED_DOCUMENTS_ONLY must be one of true, false; it is "yes".'],
     [{ DATABASE_URL: 'mysql://db' }, 'DATABASE_URL must be postgres://… or file:DIRECTORY.'],
   ];
   test.each(cases)('%j', (env, line) => expect(start(env)).toBe(line));
@@ -79,6 +81,10 @@ describe('settings that contradict each other', () => {
     [
       { JWT_ISSUER: 'https://a.example' },
       'JWT_ISSUER is set, but there is no key to check tokens with: set JWT_SECRET or JWKS_URL.',
+    ],
+    [
+      { PERSISTED_DOCUMENTS_ONLY: 'true' },
+      'PERSISTED_DOCUMENTS_ONLY is true, but PERSISTED_DOCUMENTS names no file: nothing could be run.',
     ],
   ];
   test.each(cases)('%j', (env, line) => expect(start(env)).toBe(line));
@@ -135,6 +141,15 @@ test('without any setting: the defaults of the contract', () => {
     redis: null,
     auth: { mode: 'dev' },
     allowedOrigins: 'local',
+    persistedDocuments: { file: null, only: false },
+    limits: {
+      connectionsPerUser: 50,
+      connectionsPerAddress: null,
+      operationsPerSocket: 100,
+      operationsPerSecond: 1_000,
+      messageBytes: 1_048_576,
+      query: DEFAULT_BOUNDS,
+    },
     service: {
       heartbeatIntervalMs: 30_000,
       heartbeatToleranceMs: 5_000,
