@@ -69,6 +69,9 @@ function notes(config: Config): string[] {
     config.redis === null
       ? 'Embedded engine: what it knows ends with this process. Set REDIS_URL to keep it.'
       : `Everything is kept in Redis at ${describeRedis(config.redis)}.`,
+    ...(config.persistedDocuments.only
+      ? [`Nothing is run but the documents in ${config.persistedDocuments.file}; there is no GraphiQL.`]
+      : []),
   ];
 }
 

@@ -6,6 +6,7 @@ import { buildSchema } from '../graphql/schema.ts';
 import { UpdateWriters } from '../graphql/update-writers.ts';
 import type { Logger } from '../log.ts';
 import { createRollcall } from '../service/create.ts';
+import { MonotonicClock } from '../store/monotonic-clock.ts';
 import { createAuthenticate } from './auth.ts';
 import { openEngine } from './engine.ts';
 import { createGraphQLOverHttp } from './graphql-over-http.ts';
@@ -54,7 +55,8 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const metrics = createMetrics();
   const clock = store.clock;
   const authenticate = createAuthenticate(config.auth, clock);
-  const limits = createLimits(config.limits, clock);
+  // What a node can bear is measured in its own time, which goes on while the store is away.
+  const limits = createLimits(config.limits, new MonotonicClock());
   const streams = new Streams(clock, metrics, limits);
   const clientLog = limitLog(log);
   const report = (error: unknown): void => clientLog.error({ err: error }, 'an operation failed unexpectedly');

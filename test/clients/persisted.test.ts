@@ -177,6 +177,7 @@ describe('documents that graphql-codegen has persisted', () => {
       PERSISTED_DOCUMENTS: join(folder, 'persisted-documents.json'),
       PERSISTED_DOCUMENTS_ONLY: 'true',
     });
+    await server?.says(/Nothing is run but the documents in .*persisted-documents\.json; there is no GraphiQL\./);
     expect(idOf('mutation Heartbeat')).toMatch(/^sha256:[0-9a-f]{64}$/);
     const ask = async (body: object) => {
       const headers = { authorization, 'content-type': 'application/json' };
