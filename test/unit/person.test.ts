@@ -41,7 +41,7 @@ function told(): number[] {
 
 beforeEach(() => {
   bob = new Person('bob', 0);
-  bob.record = at(100);
+  bob.load(at(100));
 });
 
 describe('those who watch somebody', () => {
