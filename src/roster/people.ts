@@ -252,7 +252,7 @@ export class People {
 
   #loaded(person: Person, record: PresenceRecord): void {
     const { told } = person;
-    person.record = record;
+    person.load(record);
     person.told = null;
     if (told && isNewer(told, record)) this.#apply(person, told);
   }

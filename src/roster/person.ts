@@ -1,5 +1,6 @@
 import { type PresenceRecord, sameView, type UserId, view } from '../presence/record.ts';
 import { isNewer } from '../store/port.ts';
+import { isAnyone, kept } from './kept.ts';
 
 /** Shows one viewer what some people look like to that viewer. */
 export interface Watcher {
@@ -25,8 +26,8 @@ const LEFT_BEHIND = 8;
 export class Person {
   readonly id: UserId;
   readonly partition: number;
-  /** The newest known; null until loaded. */
-  record: PresenceRecord | null = null;
+  /** See `record`. */
+  #record: PresenceRecord | null = null;
   /** The newest that was told before it was loaded: it may lack a choice of which only what is loaded knows. */
   told: PresenceRecord | null = null;
   loading: Promise<void> | null = null;
@@ -41,6 +42,11 @@ export class Person {
   constructor(id: UserId, partition: number) {
     this.id = id;
     this.partition = partition;
+  }
+
+  /** What is kept of the newest that is known, without sessions; null until loaded. */
+  get record(): PresenceRecord | null {
+    return this.#record;
   }
 
   get watched(): boolean {
@@ -83,6 +89,11 @@ export class Person {
     if (this.#followers?.size === 0) this.#followers = null;
   }
 
+  /** This is the newest record, and nobody has been shown another. */
+  load(record: PresenceRecord): void {
+    this.#record = kept(record);
+  }
+
   /** Keeps what was told before the record has been loaded. */
   tell(record: PresenceRecord): void {
     if (isNewer(record, this.told ?? undefined)) this.told = record;
@@ -90,7 +101,7 @@ export class Person {
 
   /** `record` takes the place of `before`, and whoever is shown something else by it is told. */
   change(before: PresenceRecord, record: PresenceRecord): void {
-    this.record = record;
+    this.#record = kept(record);
     if (this.#followers) for (const follower of this.#followers) follower.recordChanged(record);
     // What everyone is shown is looked at once for all of them; who is set apart is looked at one by one.
     const differs = !sameView(before.everyone.view, record.everyone.view);
@@ -105,9 +116,4 @@ export class Person {
       }
     }
   }
-}
-
-function isAnyone(apart: PresenceRecord['apart']): boolean {
-  for (const _ in apart) return true;
-  return false;
 }

@@ -25,6 +25,7 @@ export interface WebSocketParts extends ProtocolParts {
   readonly draining: () => boolean;
   readonly log: Logger;
   readonly keepAliveMs?: number;
+  readonly initWaitMs?: number;
 }
 
 /** The sockets of one server: from their upgrade to their end. */
@@ -113,7 +114,7 @@ export class WebSocketEndpoint {
     this.#keepAlive.add(connection);
     metrics.connections.inc({ transport: 'websocket' });
     rollcall.connectionOpened(connection.id);
-    connection.awaitGreeting(INIT_WAIT_MS);
+    connection.awaitGreeting(this.#parts.initWaitMs ?? INIT_WAIT_MS);
     socket.ended = this.#protocol.opened(connection);
     const { message, pong, error, close } = this.#listeners;
     socket.on('message', message).on('pong', pong).on('error', error).on('close', close);

@@ -7,6 +7,7 @@ import { Documents } from '../../src/graphql/documents.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { UpdateWriters } from '../../src/graphql/update-writers.ts';
 import type { PresenceRecord } from '../../src/presence/record.ts';
+import type { RosterOptions, UpdateFeed } from '../../src/roster/update.ts';
 import { createAuthenticate } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
 import { createGraphQLOverHttp } from '../../src/server/graphql-over-http.ts';
@@ -20,6 +21,8 @@ import { quiet } from '../support/quiet.ts';
 import { RawSocket } from './raw-socket.ts';
 
 const KEEP_ALIVE_MS = 300;
+const INIT_WAIT_MS = 500;
+const ROSTER = 'subscription { friendsPresence { changes { id } } }';
 const WATCH = JSON.stringify({ query: 'subscription { viewer { customStatus: presence { customStatus { text } } } }' });
 
 let server: Server;
@@ -30,6 +33,9 @@ let watching: number;
 let taken: number;
 /** What was unexpected, as the log is told of it. */
 let reported: unknown[];
+/** The roster streams of the service, and what changes them. */
+let rosters: UpdateFeed[];
+let befriend: (...friends: string[]) => Promise<unknown>;
 let setText: (text: string) => Promise<PresenceRecord>;
 
 /** The parts of the server over a real service, whose streams of records are counted on their way. */
@@ -37,6 +43,7 @@ beforeEach(async () => {
   watching = 0;
   taken = 0;
   reported = [];
+  rosters = [];
   const config = loadConfig({});
   const engine = openEngine(config, quiet);
   const service = await createRollcall({ ...engine, settings: config.service, log: quiet });
@@ -44,6 +51,11 @@ beforeEach(async () => {
     ...service,
     explain: (): never => {
       throw new Error('the password of the store is hunter2');
+    },
+    watchRoster: async (viewer: string, options: RosterOptions): Promise<UpdateFeed> => {
+      const feed = await service.watchRoster(viewer, options);
+      rosters.push(feed);
+      return feed;
     },
     watchViewer: async (viewer: string): Promise<AsyncIterableIterator<PresenceRecord>> => {
       const source = await service.watchViewer(viewer);
@@ -63,6 +75,7 @@ beforeEach(async () => {
       return counted;
     },
   };
+  befriend = (...friends) => service.syncFriends({ userId: 'backend', admin: true, connection: null }, 'ada', friends);
   setText = (text) =>
     service.setCustomStatus({ userId: 'ada', admin: false, connection: null }, { text, emoji: null, expiresAt: null });
   const schema = buildSchema();
@@ -109,6 +122,7 @@ beforeEach(async () => {
     allowedOrigins: 'local',
     log: quiet,
     keepAliveMs: KEEP_ALIVE_MS,
+    initWaitMs: INIT_WAIT_MS,
   });
   server.on('upgrade', (request, socket, head) => websockets.upgrade(request, socket, head));
   server.listen(0, '127.0.0.1');
@@ -225,6 +239,63 @@ test('what fails unexpectedly is masked, told to the log, and ends nothing else'
   expect(await socket.hear('2')).toMatchObject({ payload: { data: { viewer: { id: 'ada' } } } });
   await socket.close();
   expect(reported.map(String)).toEqual(Array(2).fill(expect.stringContaining('hunter2')));
+});
+
+test('WebSocket: a roster stream that the service ends is completed, and its id can be used again', async () => {
+  await befriend('bob');
+  const socket = await RawSocket.greeted(`http://127.0.0.1:${port}`, 'ada');
+  for (const round of [0, 1]) {
+    socket.ask('1', ROSTER);
+    const { payload } = await socket.hear('1');
+    expect(payload).toEqual({ data: { friendsPresence: { changes: [{ id: 'bob' }] } } });
+    await rosters[round]?.return?.();
+    expect(await socket.hear('1')).toEqual({ id: '1', type: 'complete' });
+  }
+  await socket.close();
+});
+
+test('WebSocket: a roster stream that its client completes gives nothing more, and its id can be used again', async () => {
+  await befriend('bob');
+  const socket = await RawSocket.greeted(`http://127.0.0.1:${port}`, 'ada');
+  socket.ask('1', ROSTER);
+  await socket.hear('1');
+  socket.say({ id: '1', type: 'complete' });
+  await until('ended', () => rosters[0]?.ended === true);
+  await befriend('bob', 'cy');
+  socket.ask('1', ROSTER);
+  const { payload } = await socket.hear('1');
+  expect(payload).toEqual({ data: { friendsPresence: { changes: [{ id: 'bob' }, { id: 'cy' }] } } });
+  await socket.close();
+  await until('let go of', () => rosters[1]?.ended === true);
+});
+
+test('WebSocket: a roster stream that fails says so, masked, is let go of, and ends nothing else', async () => {
+  await befriend('bob');
+  const socket = await RawSocket.greeted(`http://127.0.0.1:${port}`, 'ada');
+  socket.ask('1', ROSTER);
+  await socket.hear('1');
+  const [feed] = rosters;
+  if (!feed) throw new Error('there is no stream');
+  feed.take = () => {
+    throw new Error('the password of the store is hunter2');
+  };
+  await befriend('bob', 'cy');
+  const masked = { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } };
+  expect(await socket.hear('1')).toEqual({ id: '1', type: 'error', payload: [masked] });
+  await until('let go of', () => feed.ended);
+  socket.ask('1', '{ viewer { id } }');
+  expect(await socket.hear('1')).toMatchObject({ payload: { data: { viewer: { id: 'ada' } } } });
+  expect(reported.map(String)).toEqual([expect.stringContaining('hunter2')]);
+  await socket.close();
+});
+
+test('WebSocket: who opens a socket and never says connection_init is closed with 4408', async () => {
+  const silent = await RawSocket.open(`http://127.0.0.1:${port}`);
+  const greeted = await RawSocket.greeted(`http://127.0.0.1:${port}`, 'ada');
+  expect((await silent.closed()).code).toBe(4408);
+  greeted.ask('1', '{ viewer { id } }');
+  expect(await greeted.hear('1')).toMatchObject({ payload: { data: { viewer: { id: 'ada' } } } });
+  await greeted.close();
 });
 
 /** A text frame as a client sends it, with a mask of zeros. */

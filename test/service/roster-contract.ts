@@ -125,6 +125,20 @@ export function rosterContract(engine: string, source: () => Promise<EngineSourc
       expect(resumed.items[0]?.changes.map(({ id }) => id)).toEqual(['cy']);
     });
 
+    it('rule 6.1: a cursor brings what changed in the list also where the roster is open already', async () => {
+      const first = await world.watch('ada');
+      await first.until('the first frame', ({ items }) => items.length > 0);
+      const { cursor } = first;
+      await world.rollcall.syncFriends(backend, 'ada', ['bob', 'dee', 'eli']);
+      await first.until('the new list', ({ roster }) => roster.has('eli') && !roster.has('cy'));
+      for (const round of [1, 2]) {
+        const resumed = await world.watch('ada', { after: cursor });
+        await resumed.until(`the first frame of ${round}`, ({ items }) => items.length > 0);
+        expect(resumed.items[0]).toMatchObject({ reset: false, removed: ['cy'] });
+        expect(resumed.items[0]?.changes.map(({ id }) => id)).toEqual(['eli']);
+      }
+    });
+
     it('rule 6: what was hidden, ended or blocked meanwhile arrives as its retraction', async () => {
       for (const id of ['bob', 'cy', 'dee']) await world.rollcall.heartbeat(user(id), beat(`${id}1`));
       const reader = await world.watch('ada');

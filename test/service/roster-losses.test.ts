@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { unavailable } from '../../src/errors.ts';
 import { MemoryFriendGraph } from '../../src/friends/memory.ts';
 import type { UserId } from '../../src/presence/record.ts';
 import { createRollcall, type RunningRollcall } from '../../src/service/create.ts';
@@ -90,6 +91,8 @@ class LossyStore extends MemoryPresenceStore {
 
 /** Counts how often lists are read, and how many at once. */
 class CountingGraph extends MemoryFriendGraph {
+  /** Lists cannot be read. */
+  away = false;
   readings = 0;
   mostAtOnce = 0;
   #now = 0;
@@ -100,6 +103,7 @@ class CountingGraph extends MemoryFriendGraph {
     this.mostAtOnce = Math.max(this.mostAtOnce, this.#now);
     await new Promise((resolve) => setImmediate(resolve));
     this.#now -= 1;
+    if (this.away) throw unavailable('The lists cannot be read.');
     return super.list(userId);
   }
 }
@@ -187,6 +191,24 @@ describe('rosters of a store that loses changes', () => {
     await second.until('the new friend', ({ roster }) => roster.has('dee'));
     expect(second.items.flatMap(({ removed }) => removed)).toEqual(['cy']);
     for (const reader of [first, second]) await reader.close();
+  });
+
+  it('rules 10.1, 10.2: while the store is away a stream goes on only where nothing is unknown of the list', async () => {
+    const first = await watch();
+    const { cursor } = first;
+    await rollcall.syncFriends(backend, 'ada', ['bob', 'dee']);
+    await first.until('the new list', ({ roster }) => roster.has('dee') && !roster.has('cy'));
+    store.lose();
+    graph.away = true;
+    const resumed = await watch(first.cursor);
+    expect(resumed.items[0]).toMatchObject({ reset: false, changes: [], removed: [], stale: true });
+    await expect(watch(cursor)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    graph.away = false;
+    store.restore();
+    const later = await watch(cursor);
+    expect(later.items[0]).toMatchObject({ reset: false, removed: ['cy'], stale: false });
+    expect(later.items[0]?.changes.map(({ id }) => id)).toEqual(['dee']);
+    for (const reader of [first, resumed, later]) await reader.close();
   });
 
   it('rule 6.4: a cursor of a lineage that ended while nobody was watching is unknown', async () => {
