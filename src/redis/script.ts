@@ -48,7 +48,11 @@ export class Script {
    * The same, sent by itself and at once, past what gathers all that is sent in one turn of the event loop and lets it wait
    * for what was sent before: for who has gathered already.
    */
-  runAtOnce(connection: RedisConnection, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  runAtOnce(
+    connection: RedisConnection,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
     return connection.call(keys[0] ?? '', (redis) =>
       this.#run(redis, keys, args, (script) => {
         const command = new Command('evalsha', [script, keys.length, ...keys, ...args], { replyEncoding: 'utf8' });
