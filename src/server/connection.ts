@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import { toBinary } from '../graphql/binary-text.ts';
 import type { Clock } from '../presence/time.ts';
 import type { Caller } from '../service/api.ts';
+import type { AskedReader } from './asked.ts';
 import type { Identity } from './auth.ts';
 import { callAt } from './deadline.ts';
 import type { Outlet } from './direct-stream.ts';
@@ -39,6 +40,8 @@ export class Connection implements Outlet {
   caller: Caller | null = null;
   /** Null until the client has asked to be let in. */
   state: ProtocolState | null = null;
+  /** Null until something was asked for that can be answered directly. */
+  asked: AskedReader | null = null;
   #forgetExpiry: (() => void) | null = null;
   readonly #life: SignOfLife;
   #closing = false;

@@ -6,6 +6,7 @@ import { type PreparedOperation, recall } from '../graphql/documents.ts';
 import type { ReportUnexpected } from '../graphql/errors.ts';
 import type { OperationArguments } from '../graphql/execute.ts';
 import type { Rollcall } from '../service/api.ts';
+import { AskedReader } from './asked.ts';
 import type { Connection, ProtocolState } from './connection.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -42,7 +43,8 @@ export class DirectAnswers {
   take(text: string, connection: Connection): Promise<void> | null {
     const { state } = connection;
     if (!state?.acknowledged) return null;
-    const asked = parse(text);
+    connection.asked ??= new AskedReader();
+    const asked = connection.asked.read(text);
     if (asked === null || asked.id in state.subscriptions) return null;
     if (Object.keys(state.subscriptions).length >= MAX_OPERATIONS) return null;
     const { schema, rollcall, report } = this.#parts;
@@ -85,34 +87,4 @@ export class DirectAnswers {
 /** As the library writes it: errors behind the data. */
 function payloadOf({ errors, ...rest }: ExecutionResult): object {
   return errors ? { ...rest, errors } : rest;
-}
-
-interface Asked {
-  readonly id: string;
-  readonly query: string;
-  readonly operationName: string | null | undefined;
-  readonly variables: Readonly<Record<string, unknown>> | null | undefined;
-}
-
-/** Null for whatever does not ask for an operation in the form that the protocol has. */
-function parse(text: string): Asked | null {
-  let message: unknown;
-  try {
-    message = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (!isObject(message) || message['type'] !== 'subscribe') return null;
-  const { id, payload } = message;
-  if (typeof id !== 'string' || id === '' || !isObject(payload)) return null;
-  const { query, operationName, variables, extensions } = payload;
-  if (typeof query !== 'string') return null;
-  if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return null;
-  if (variables !== undefined && variables !== null && !isObject(variables)) return null;
-  if (extensions !== undefined && extensions !== null && !isObject(extensions)) return null;
-  return { id, query, operationName, variables };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
