@@ -21,6 +21,7 @@ function isLater(choice: Choice, a: PresenceRecord, b: PresenceRecord): boolean 
  * says so. Its revision is beyond both, so that nobody takes what comes for older than what was told.
  */
 export function restore(record: PresenceRecord, known: PresenceRecord): PresenceRecord {
+  if (record === known) return record;
   const lost = CHOICES.filter((choice) => isLater(choice, known, record));
   if (lost.length === 0) return record;
   const from = (choice: Choice): PresenceRecord => (lost.includes(choice) ? known : record);

@@ -74,7 +74,8 @@ function evolve(record: PresenceRecord, audience: Audience, derived: Derived, no
 function evolveApart(record: PresenceRecord, derived: Derived, now: Millis): PresenceRecord['apart'] {
   let changed = false;
   const entries: [string, Audience][] = [];
-  for (const [viewer, audience] of Object.entries(record.apart)) {
+  for (const viewer in record.apart) {
+    const audience = record.apart[viewer] as Audience;
     const next = evolve(record, audience, derived, now);
     if (!next.hidden && indistinguishable(next, record.everyone)) {
       changed = true;

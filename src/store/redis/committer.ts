@@ -5,6 +5,7 @@ import {
   EMPTY_RECORD,
   type NodeId,
   type PresenceRecord,
+  type Session,
   stamp,
   type UserId,
 } from '../../presence/record.ts';
@@ -127,10 +128,11 @@ function pushArguments(
   { userId, previous, record, wakeAt, visible }: Commit,
   atLeast: Revision,
 ): void {
-  const before = boundNodes(previous);
-  const after = boundNodes(record);
-  const joined = missingFrom(before, after);
-  const left = missingFrom(after, before);
+  const bound = sameNodes(previous.sessions, record.sessions)
+    ? null
+    : ([boundNodes(previous), boundNodes(record)] as const);
+  const joined = bound ? missingFrom(bound[0], bound[1]) : NOBODY;
+  const left = bound ? missingFrom(bound[1], bound[0]) : NOBODY;
   args.push(
     `${previous.rev} ${wakeAt ?? 'none'} ${visible ? 1 : 0} ${joined.length} ${left.length}`,
     toText(userId),
@@ -142,6 +144,15 @@ function pushArguments(
 }
 
 const NOBODY: readonly NodeId[] = [];
+
+/** As with most heartbeats: session by session the same node. Where not, the nodes may be the same all the same. */
+function sameNodes(before: readonly Session[], after: readonly Session[]): boolean {
+  if (before.length !== after.length) return false;
+  for (let index = 0; index < after.length; index++) {
+    if (before[index]?.binding?.node !== after[index]?.binding?.node) return false;
+  }
+  return true;
+}
 
 function missingFrom(some: ReadonlySet<NodeId>, nodes: ReadonlySet<NodeId>): readonly NodeId[] {
   return nodes.size === 0 ? NOBODY : [...nodes].filter((node) => !some.has(node));
