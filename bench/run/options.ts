@@ -18,7 +18,8 @@ export const USAGE = `Usage: npm run bench -- [options]
   --rate N            150 changes a second, where all contestants get the same
   --idle N            10000 idle connections
   --graph FILE        a friend graph for facebook, a pair a line
-  --sockets N         instead of all that: so many viewers on one Rollcall process, who all drop and come back
+  --sockets N         instead of all that: so many viewers of Rollcall, who all drop and come back
+  --nodes N           1, processes of Rollcall that share them
   --out DIR           where results are written; a shape of one's own is only shown without it`;
 
 export type Shape = Pick<Setting, 'viewers' | 'friends' | 'seconds' | 'rate' | 'idle'> & {
@@ -57,7 +58,9 @@ export function readOptions(args: readonly string[]): Options {
   if (shape.friends % 2 !== 0 || shape.friends >= shape.viewers) {
     throw new Error(`--friends must be even and below --viewers (${shape.viewers}), not ${shape.friends}.`);
   }
-  const scale = values.sockets === undefined ? null : sockets(whole('--sockets', values.sockets, 0));
+  if (values.nodes !== undefined && values.sockets === undefined) throw new Error('--nodes needs --sockets.');
+  const nodes = whole('--nodes', values.nodes, 1);
+  const scale = values.sockets === undefined ? null : sockets(whole('--sockets', values.sockets, 0), nodes);
   const usualRuns = values.quick || scale ? 1 : RUNS;
   const runs = whole('--runs', values.runs, usualRuns);
   const usual = !values.quick && runs === usualRuns && JSON.stringify(shape) === JSON.stringify(FULL);
@@ -87,6 +90,7 @@ function parse(args: readonly string[]) {
         idle: { type: 'string' },
         graph: { type: 'string' },
         sockets: { type: 'string' },
+        nodes: { type: 'string' },
         out: { type: 'string' },
         help: { type: 'boolean', default: false },
       },

@@ -2,6 +2,7 @@ import { facebook, latency, spread, storm } from './changes.ts';
 import { idle, login, memory } from './connections.ts';
 import { growth } from './growth.ts';
 import { heartbeatHttp, heartbeatPersisted, heartbeatWs } from './heartbeats.ts';
+import { redisUnits } from './redis.ts';
 import type { Workload } from './workload.ts';
 
 /** In the order in which they are run and shown. */
@@ -17,4 +18,5 @@ export const WORKLOADS: readonly Workload[] = [
   latency,
   facebook,
   growth,
+  redisUnits,
 ];

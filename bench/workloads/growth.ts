@@ -2,7 +2,7 @@ import type { Contestant } from '../contestants/contestant.ts';
 import { evenGraph } from '../crowd/graph.ts';
 import { slopeOf } from '../measure/spread.ts';
 import { Stage } from '../run/stage.ts';
-import { changeEvenly, costOf, paced, warmUp } from './load.ts';
+import { costOf, costOfChanges, paced, warmUp } from './load.ts';
 import type { Column, Figures, Setting, Workload } from './workload.ts';
 
 /** What grows, everything else being as in the other workloads. */
@@ -39,6 +39,7 @@ export const growth: Workload = {
     'CPU of the server for one change, to all its viewers together, as one number grows and the others stay: `viewers` who are ' +
     'connected, `friends` of each, `users` in the store, `nodes` of the service. A slope of 1 is linear, 0 is flat.',
   columns: COLUMNS,
+  seconds: 120,
   leavesOut: ({ name }) => (name === 'rollcall' ? null : 'this is about what Rollcall promises of itself'),
   run: async (contestant, setting) => {
     const usual: Shape = { viewers: setting.viewers, friends: setting.friends, users: setting.viewers, nodes: 1 };
@@ -90,11 +91,8 @@ async function cpuOfChange(contestant: Contestant, setting: Setting, shape: Shap
     const rate = (setting.rate * setting.friends) / friends;
     await warmUp(stage, rate, setting.seconds * 500);
     stage.ledger.measure();
-    let due = 0;
-    const cost = await costOf(stage, async () => {
-      due = await changeEvenly(stage, rate, setting.seconds * 1e3);
-    });
-    return (cost.cpu / due / 1e3) * friends;
+    const { cpu, due } = await costOfChanges(stage, rate, setting.seconds * 1e3);
+    return (cpu / due / 1e3) * friends;
   });
 }
 
