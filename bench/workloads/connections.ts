@@ -10,7 +10,7 @@ import type { Figures, Workload } from './workload.ts';
 /** Until nothing is left to do of everybody's coming in. */
 const SETTLE_MS = 2_000;
 /** Idle connections are measured over at least this long: what happens every few seconds must be in it. */
-const IDLE_SECONDS = 15;
+const IDLE_SECONDS = 10;
 const KB = 1_024;
 
 export const idle: Workload = {
@@ -26,7 +26,7 @@ export const idle: Workload = {
     { key: 'rss', label: 'RSS a connection', unit: 'KB' },
     { key: 'connections', label: 'connections', unit: '' },
   ],
-  seconds: 28,
+  seconds: 23,
   leavesOut: ({ name }) => {
     if (name === 'rollcall-coalesced') return 'the same as Rollcall';
     return name === 'bare' ? 'it keeps nothing in Redis' : null;
