@@ -20,7 +20,7 @@ export const USAGE = `Usage: npm run bench -- [options]
   --graph FILE        a friend graph for facebook, a pair a line
   --sockets N         instead of all that: so many viewers of Rollcall, who all drop and come back
   --nodes N           1, processes of Rollcall that share them
-  --out DIR           where results are written; a shape of one's own is only shown without it`;
+  --out DIR           where results are written; without it those of a shape or contestants of one's own are only shown`;
 
 export type Shape = Pick<Setting, 'viewers' | 'friends' | 'seconds' | 'rate' | 'idle'> & {
   /** In the generated friend graph. */
@@ -63,7 +63,8 @@ export function readOptions(args: readonly string[]): Options {
   const scale = values.sockets === undefined ? null : sockets(whole('--sockets', values.sockets, 0), nodes);
   const usualRuns = values.quick || scale ? 1 : RUNS;
   const runs = whole('--runs', values.runs, usualRuns);
-  const usual = !values.quick && runs === usualRuns && JSON.stringify(shape) === JSON.stringify(FULL);
+  const everybody = values.contestants === undefined;
+  const usual = !values.quick && everybody && runs === usualRuns && JSON.stringify(shape) === JSON.stringify(FULL);
   return {
     workloads: scale ? [scale] : pick('--only', values.only, WORKLOADS),
     contestants: pick('--contestants', scale ? 'rollcall' : values.contestants, CONTESTANTS),

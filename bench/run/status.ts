@@ -6,6 +6,8 @@ export class Status {
   readonly #startedAt = performance.now();
   readonly #expectedS: number;
   #doneS = 0;
+  /** When the last of what is done was done. */
+  #doneAt = this.#startedAt;
   #what = '';
   #noted = 0;
 
@@ -23,6 +25,7 @@ export class Status {
   /** What was expected to take so long is done, however long it took. */
   done(expectedS: number): void {
     this.#doneS += expectedS;
+    this.#doneAt = performance.now();
   }
 
   /** A detail of what is measured. */
@@ -44,8 +47,8 @@ export class Status {
   #progress(now: number): string {
     const goneS = (now - this.#startedAt) / 1e3;
     const share = this.#expectedS === 0 ? 1 : this.#doneS / this.#expectedS;
-    const slower = this.#doneS === 0 ? 1 : goneS / this.#doneS;
-    const left = Math.max(0, this.#expectedS - this.#doneS) * slower;
+    const slower = this.#doneS === 0 ? 1 : (this.#doneAt - this.#startedAt) / 1e3 / this.#doneS;
+    const left = Math.max(0, (this.#expectedS - this.#doneS) * slower - (now - this.#doneAt) / 1e3);
     return `[${Math.floor(100 * share)} %, ${clock(goneS)} gone, about ${clock(left)} to go]`;
   }
 }

@@ -28,10 +28,11 @@ export const redisUnits: Workload = {
     { key: 'commit', label: 'CPU of Redis a change', unit: 'µs' },
     { key: 'listener', label: 'CPU of Redis a change and node that listens', unit: 'µs' },
     { key: 'bytes', label: 'bytes a change and node', unit: '' },
+    { key: 'command', label: 'CPU of Redis a small command', unit: 'µs' },
     { key: 'user', label: 'memory a user', unit: 'bytes' },
     { key: 'friendship', label: 'memory a friendship', unit: 'bytes' },
   ],
-  seconds: 20,
+  seconds: 25,
   leavesOut: ({ name }) => (name === 'rollcall' ? null : 'this is about Rollcall'),
   run: async (contestant, { viewers, friends, seconds }) => {
     const server = await startRedis();
@@ -50,12 +51,15 @@ export const redisUnits: Workload = {
       const full = await memory();
       const friendship = (full - sparse) / ((viewers * (friends - 2)) / 2);
 
-      const change = async (): Promise<number> => {
-        const ms = seconds * 1e3;
+      const costOf = async (act: (turn: number) => Promise<void>): Promise<number> => {
         const before = cpuOf(server.pid ?? 0);
-        await paced(RATE, ms, (turn) => origin.change(turn % viewers, mark(turn)));
-        return (cpuOf(server.pid ?? 0) - before) / ((RATE * ms) / 1e3) / 1e3;
+        await paced(RATE, seconds * 1e3, act);
+        return (cpuOf(server.pid ?? 0) - before) / (RATE * seconds) / 1e3;
       };
+      const change = (): Promise<number> => costOf((turn) => origin.change(turn % viewers, mark(turn)));
+      const command = await costOf(
+        async (turn) => void (await redis.get(partitions.key(turn % partitions.count, 'head'))),
+      );
       await change();
       const commit = await change();
       for (let index = 0; index < LISTENERS; index++) listeners.push(await Listener.open(server.port));
@@ -66,6 +70,7 @@ export const redisUnits: Workload = {
         commit,
         listener: Math.max(0, heard - commit) / LISTENERS,
         bytes: bytes / LISTENERS / (RATE * seconds),
+        command,
         user: (sparse - without) / viewers - friendship,
         friendship,
       };
