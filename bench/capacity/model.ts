@@ -186,13 +186,13 @@ function least(obstacle: (nodes: number) => string | null): number | null {
   return high;
 }
 
-/** How many users can be online at once before `what` breaks, to a percent. */
+/** How many users can be online at once in one cell before `what` breaks, to a percent. */
 export function upTo(what: string, load: Load, units: Units): number {
   let low = 1e3;
   let high = 1e10;
   while (high / low > 1.01) {
     const users = Math.sqrt(low * high);
-    const { broken } = plan({ ...load, users }, units);
+    const { broken } = plan({ ...load, users, cells: 1 }, units);
     // Where no number of nodes will do, none is known of masters either.
     if (broken.includes(what) || (what === BROKEN.masters && broken.includes(BROKEN.changes))) high = users;
     else low = users;

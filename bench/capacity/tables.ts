@@ -104,10 +104,10 @@ export function turnTable(units: Units): Table {
   const quiet: Load = { ...elsewhere, changes: USUAL.changes / 10, logins: USUAL.logins / 10 };
   const inSome = (how: string, load: Load, costs: Units = units): readonly [string, Load, Units] => {
     const found = inCells(load, costs);
-    return [`${how}: ${found.cells === 1 ? 'one cell' : `${whole(found.cells)} cells`}`, found, costs];
+    return [how, found, costs];
   };
   const rows: readonly (readonly [string, Load, Units])[] = [
-    ['as it is, one cell', base, units],
+    ['as it is, undivided', base, units],
     inSome('as it is', base),
     inSome('friend lists elsewhere¹', elsewhere),
     inSome('4,096 partitions², and 9 of 10 friends shared with others on the node²', {
@@ -120,11 +120,13 @@ export function turnTable(units: Units): Table {
     inSome(`both, a tenth and skipped³`, quiet, skipping),
   ];
   return [
-    ['how', 'nodes', 'Redis masters', 'memory of a node', 'network of Redis', 'breaks'],
+    ['how', 'a cell can grow to', 'cells', 'nodes', 'Redis masters', 'memory of a node', 'network of Redis', 'breaks'],
     ...rows.map(([how, load, costs]) => {
       const found = plan(load, costs);
       return [
         how,
+        people(Math.min(...Object.values(BROKEN).map((what) => upTo(what, load, costs)))),
+        whole(load.cells),
         found.nodes === null ? 'none do' : whole(found.nodes),
         found.masters === null ? '–' : whole(found.masters),
         bytes(found.nodeBytes),

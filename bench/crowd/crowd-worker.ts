@@ -47,6 +47,8 @@ export interface CrowdFigures {
   /** Frames that showed somebody OFFLINE. */
   readonly offline: number;
   readonly wentBack: number;
+  /** How often somebody was told to try again. */
+  readonly refusals: number;
 }
 
 export type Answer<K extends keyof Orders> = K extends 'figures' ? CrowdFigures : null;
@@ -116,6 +118,7 @@ class Part {
       rosters: this.#rosters.toCounts(),
       offline: this.#offline,
       wentBack,
+      refusals: this.#crowd.viewers.reduce((sum, { refusals }) => sum + refusals, 0),
     };
   }
 }

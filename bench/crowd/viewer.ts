@@ -17,6 +17,9 @@ export interface ViewerParts {
 
 /** The answer that `stay` waits for. */
 const BINDING = 1_000_000;
+/** What says that one may try again, and after how long at least clients do; at most after twice as long. */
+const TRY_AGAIN = '"code":"UNAVAILABLE"';
+const TRY_AGAIN_MS = 500;
 
 interface Awaited {
   resolve(): void;
@@ -39,6 +42,7 @@ export class Viewer implements Speaker {
   #leaving: (() => void) | null = null;
   readonly #operations = new Map<number, Awaited>();
   #fault: string | null = null;
+  #refusals = 0;
 
   constructor(index: number, user: string, parts: ViewerParts) {
     this.index = index;
@@ -49,6 +53,11 @@ export class Viewer implements Speaker {
   /** What has gone wrong since the viewer was ready; null: nothing. */
   get fault(): string | null {
     return this.#fault;
+  }
+
+  /** How often it was told to try again before it had what it came for, and did. */
+  get refusals(): number {
+    return this.#refusals;
   }
 
   get ready(): boolean {
@@ -136,6 +145,16 @@ export class Viewer implements Speaker {
   }
 
   failed(why: string): void {
+    if (this.#entering !== null && this.#purpose === 'bind-and-watch' && why.includes(TRY_AGAIN)) {
+      this.#refusals += 1;
+      this.#operations.clear();
+      const socket = this.#socket;
+      const again = (): void => {
+        if (this.#socket === socket && this.#entering !== null) this.greeted();
+      };
+      setTimeout(again, TRY_AGAIN_MS * (1 + Math.random())).unref();
+      return;
+    }
     const error = new Error(`${this.user}: ${why.slice(0, 500)}`);
     if (this.#ready) this.#fault ??= error.message;
     this.#entering?.reject(error);

@@ -40,13 +40,14 @@ export function sockets(count: number, nodes: number): Workload {
     title: `Everybody drops and comes back${nodes === 1 ? '' : `, ${nodes} nodes`}`,
     about:
       `${count.toLocaleString('en-US')} viewers on ${where}, each with a session bound to the connection and a roster. All lose ` +
-      'their connections in the same moment and come back at once, while a few users change. Latency runs from when a change was ' +
+      'their connections in the same moment and come back at once, while a few users change. Whoever is told UNAVAILABLE tries again. Latency runs from when a change was ' +
       `due to be made, on another node. DISCONNECT_GRACE_MS is ${GRACE_MS}: nobody may be shown OFFLINE meanwhile.`,
     columns: [
       { key: 'back', label: 'all back, rosters complete', unit: 's' },
       { key: 'p50', label: 'live change p50', unit: 'ms' },
       { key: 'p99', label: 'live change p99', unit: 'ms' },
       { key: 'offline', label: 'frames with a false OFFLINE', unit: '' },
+      { key: 'refusals', label: 'told to try again', unit: '' },
       { key: 'heap', label: 'heap a viewer', unit: 'KB' },
       { key: 'rss', label: 'RSS a viewer', unit: 'KB' },
       { key: 'total', label: 'RSS in all', unit: 'MB' },
@@ -114,7 +115,9 @@ export function sockets(count: number, nodes: number): Workload {
         const enteredAt = performance.now();
         await enter();
         const enterMs = performance.now() - enteredAt;
+        status('all are in; until each shows the newest of all friends');
         await converge(0);
+        status('all show it; memory');
         await sleep(STAY_MS);
         const full = await memory();
 
@@ -134,12 +137,14 @@ export function sockets(count: number, nodes: number): Workload {
         const before = cpu();
         const redisBefore = redisCpu();
         done.fill(0);
+        status('all drop');
         await all((crowd) => crowd.ask('drop', {}));
         await enter();
         const used = cpu() - before;
         const redisUsed = redisCpu() - redisBefore;
         const delays = await Promise.all(servers.map((server) => server.delay()));
         over.abort();
+        status('all are back; until each shows the newest of all friends');
         await converge(await changing);
         await sleep(WATCH_MS);
 
@@ -155,6 +160,7 @@ export function sockets(count: number, nodes: number): Workload {
           p50: latencies.percentile(0.5),
           p99: latencies.percentile(0.99),
           offline: sum(figures.map((of) => of.offline)),
+          refusals: sum(figures.map((of) => of.refusals)),
           heap: grown('heapUsed') / count / KB,
           rss: grown('rss') / count / KB,
           total: sum(full.map(({ rss }) => rss)) / MB,
