@@ -8,7 +8,7 @@ import { chart } from './report/chart.ts';
 import { goals } from './report/goals.ts';
 import { page } from './report/page.ts';
 import { type Conditions, merge, type Row, readResults, type Section, writeResults } from './report/results.ts';
-import { details, plain, points, summary } from './report/table.ts';
+import { details, FAILED, plain, points, summary } from './report/table.ts';
 import { describeCommit, describeMachine, describeRedis, pinDriver, versionOf } from './run/machine.ts';
 import { type Options, readOptions } from './run/options.ts';
 import { Status } from './run/status.ts';
@@ -108,7 +108,7 @@ class Outcome {
     } catch (error) {
       const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.fault = `${this.#workload.name}, ${this.#contestant.label}: ${why}`;
-      this.missing = 'FAILED';
+      this.missing = FAILED;
       console.error(`\nFAILED ${this.fault}`);
     }
   }

@@ -12,6 +12,8 @@ const BOTTOM = 56;
 const FEWEST = 1e4;
 const MOST = 1e8;
 const STEPS = 240;
+/** Where the name of each line stands. */
+const LEGEND = [0, 90, 290, 430];
 
 interface Line {
   readonly label: string;
@@ -52,8 +54,13 @@ export function picture(units: Units): string {
   const y = (count: number): number => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * Math.log(count)) / Math.log(top);
 
   const parts: string[] = [
-    text(24, 32, 'What one deployment takes', 'class="title" font-size="17" font-weight="600"'),
-    text(24, 52, 'Computed from measured costs. Lines end where no number of nodes is enough.', 'class="note"'),
+    text(24, 32, 'What one cell takes', 'class="title" font-size="17" font-weight="600"'),
+    text(
+      24,
+      52,
+      'Computed from measured costs. Friend lists are taken to lie elsewhere; lines end where no number of nodes is enough.',
+      'class="note"',
+    ),
   ];
   for (let count = 1; count <= top; count *= 10) {
     parts.push(rule('grid', LEFT, y(count), WIDTH - RIGHT, y(count)));
@@ -61,12 +68,20 @@ export function picture(units: Units): string {
   }
   for (let users = FEWEST; users <= MOST; users *= 10) {
     parts.push(rule('grid', x(users), TOP, x(users), HEIGHT - BOTTOM));
-    parts.push(text(x(users), HEIGHT - BOTTOM + 18, people(users), 'class="label" text-anchor="middle"'));
+    parts.push(
+      text(
+        x(users),
+        HEIGHT - BOTTOM + 18,
+        people(users),
+        `class="label" text-anchor="${users === MOST ? 'end' : 'middle'}"`,
+      ),
+    );
   }
   parts.push(text(WIDTH / 2, HEIGHT - 14, 'users online at once', 'class="note" text-anchor="middle"'));
   for (const [what, load, row] of [
     [BROKEN.listsMemory, USUAL, 0],
     [BROKEN.changes, ELSEWHERE, 1],
+    [BROKEN.masters, ELSEWHERE, 2],
   ] as const) {
     const users = upTo(what, load, units);
     if (users < FEWEST || users > MOST) continue;
@@ -84,7 +99,7 @@ export function picture(units: Units): string {
     );
   }
   lines.forEach(({ label, style, dashes }, index) => {
-    const at = LEFT + index * 180;
+    const at = LEFT + (LEGEND[index] ?? 0);
     parts.push(
       `<line class="${style} line" x1="${at}" x2="${at + 24}" y1="70" y2="70" stroke-width="2.2" stroke-dasharray="${dashes}"/>`,
     );

@@ -8,7 +8,7 @@ const FIGURES = 150;
 const BAR = 16;
 const GAP = 5;
 const PANEL_GAP = 34;
-const TOP = 64;
+const TOP = 74;
 interface Bar {
   readonly row: Row;
   readonly value: number;
