@@ -44,8 +44,8 @@ export const FRIENDS = 100;
 
 /** Where each is measured. */
 export const SOURCES: Readonly<Record<keyof Units, string>> = {
-  strange: 'growth, strangers',
-  first: 'growth along friends, where the line meets no friends, less the above',
+  strange: 'growth, strangers, as fast as they come',
+  first: 'unshared, less the above and the next',
   delivery: 'growth along friends, rise of the line',
   heartbeat: 'heartbeat-ws',
   login: 'login',
@@ -66,8 +66,8 @@ export const SOURCES: Readonly<Record<keyof Units, string>> = {
 
 /** Measured once, on two cores of an AMD EPYC with others' load: for where there are no results. */
 const BEFORE: Units = {
-  strange: 100,
-  first: 100,
+  strange: 15,
+  first: 60,
   delivery: 15,
   heartbeat: 130,
   login: 1_000,
@@ -105,8 +105,10 @@ export function readUnits(directory: string): Measured {
   const of = (workload: string, key: string): number | null => figure(sections, workload, key);
   const shape = (workload: string) => sections.find((section) => section.workload === workload)?.conditions.shape;
   const strange = of('growth', 'strangers');
-  const line = lineOf(alongFriends(sections));
-  const first = line && strange !== null ? Math.max(0, line.at0 - strange) : null;
+  const delivery = riseOf(alongFriends(sections));
+  const alone = of('unshared', 'change');
+  const first =
+    delivery !== null && strange !== null && alone !== null ? Math.max(0, alone - strange - delivery) : null;
   const heap = of('memory', 'heap');
   const viewer = heap === null ? null : (heap + (of('memory', 'external') ?? 0)) * 1_024;
   const friend = of('unshared', 'heap');
@@ -116,7 +118,7 @@ export function readUnits(directory: string): Measured {
   const found: Readonly<Record<keyof Units, number | null>> = {
     strange,
     first,
-    delivery: line?.rise ?? null,
+    delivery,
     heartbeat: of('heartbeat-ws', 'cpu'),
     login,
     loginFriend: less(of('unshared', 'cpu'), login, friends),
@@ -157,8 +159,8 @@ function alongFriends(sections: readonly Section[]): [friends: number, cpu: numb
   });
 }
 
-/** The straight line through them, least squares of the relative error, for the small ones matter as much. */
-function lineOf(points: readonly (readonly [x: number, y: number])[]): { at0: number; rise: number } | null {
+/** How the straight line through them rises, least squares of the relative error, for the small ones matter as much. */
+function riseOf(points: readonly (readonly [x: number, y: number])[]): number | null {
   if (points.length < 2) return null;
   let [w, x, y, xx, xy] = [0, 0, 0, 0, 0];
   for (const [px, py] of points) {
@@ -169,6 +171,5 @@ function lineOf(points: readonly (readonly [x: number, y: number])[]): { at0: nu
     xx += weight * px * px;
     xy += weight * px * py;
   }
-  const rise = (w * xy - x * y) / (w * xx - x * x);
-  return { at0: (y - rise * x) / w, rise };
+  return (w * xy - x * y) / (w * xx - x * x);
 }
