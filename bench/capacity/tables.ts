@@ -59,18 +59,20 @@ export function sizeTable(load: Load, units: Units, sizes = SIZES): Table {
 }
 
 function sizeRow(name: string, found: Plan): string[] {
+  const { nodes } = found;
+  const where = (text: string): string => (nodes === null ? '–' : text);
   return [
     name,
     short(found.changes),
     short(found.deliveries),
-    found.nodes === null ? 'none do' : whole(found.nodes),
-    found.filledBy,
+    nodes === null ? 'none do' : whole(nodes),
+    where(found.filledBy),
     shares(found.cpu),
-    bytes(found.nodeBytes),
-    `${bytes(found.nodeNetwork)}/s`,
+    where(bytes(found.nodeBytes)),
+    where(`${bytes(found.nodeNetwork)}/s`),
     found.masters === null ? '–' : whole(found.masters),
     bytes(found.redisBytes),
-    `${bytes(found.redisNetwork)}/s`,
+    where(`${bytes(found.redisNetwork)}/s`),
     found.load.friendsElsewhere ? 'elsewhere' : bytes(found.listsBytes),
     found.broken.length === 0 ? '–' : found.broken.join('; '),
   ];
@@ -129,8 +131,8 @@ export function turnTable(units: Units): Table {
         whole(load.cells),
         found.nodes === null ? 'none do' : whole(found.nodes),
         found.masters === null ? '–' : whole(found.masters),
-        bytes(found.nodeBytes),
-        `${bytes(found.redisNetwork)}/s`,
+        found.nodes === null ? '–' : bytes(found.nodeBytes),
+        found.nodes === null ? '–' : `${bytes(found.redisNetwork)}/s`,
         found.broken.length === 0 ? '–' : found.broken.join('; '),
       ];
     }),
