@@ -40,14 +40,14 @@ export function sockets(count: number, nodes: number): Workload {
     title: `Everybody drops and comes back${nodes === 1 ? '' : `, ${nodes} nodes`}`,
     about:
       `${count.toLocaleString('en-US')} viewers on ${where}, each with a session bound to the connection and a roster. All lose ` +
-      'their connections in the same moment and come back at once, while a few users change. Whoever is told UNAVAILABLE tries again. Latency runs from when a change was ' +
+      'their connections in the same moment and come back at once, while a few users change. Whoever is told UNAVAILABLE or cut off meanwhile tries again. Latency runs from when a change was ' +
       `due to be made, on another node. DISCONNECT_GRACE_MS is ${GRACE_MS}: nobody may be shown OFFLINE meanwhile.`,
     columns: [
       { key: 'back', label: 'all back, rosters complete', unit: 's' },
       { key: 'p50', label: 'live change p50', unit: 'ms' },
       { key: 'p99', label: 'live change p99', unit: 'ms' },
       { key: 'offline', label: 'frames with a false OFFLINE', unit: '' },
-      { key: 'refusals', label: 'told to try again', unit: '' },
+      { key: 'refusals', label: 'told to try again, or cut off', unit: '' },
       { key: 'heap', label: 'heap a viewer', unit: 'KB' },
       { key: 'rss', label: 'RSS a viewer', unit: 'KB' },
       { key: 'total', label: 'RSS in all', unit: 'MB' },
