@@ -8,7 +8,7 @@ import { chart } from './report/chart.ts';
 import { goals } from './report/goals.ts';
 import { page } from './report/page.ts';
 import { type Conditions, merge, type Row, readResults, type Section, writeResults } from './report/results.ts';
-import { details, plain, points, summary } from './report/table.ts';
+import { details, FAILED, plain, points, summary } from './report/table.ts';
 import { describeCommit, describeMachine, describeRedis, pinDriver, versionOf } from './run/machine.ts';
 import { type Options, readOptions } from './run/options.ts';
 import { Status } from './run/status.ts';
@@ -32,7 +32,10 @@ async function main(args: readonly string[]): Promise<number> {
     const why = obstacle?.() ?? null;
     if (why !== null) throw new Error(why);
   }
-  const status = new Status();
+  const measurements = options.workloads.flatMap((workload) =>
+    options.contestants.flatMap((contestant) => (workload.leavesOut(contestant) === null ? workload.seconds : [])),
+  );
+  const status = new Status(options.runs * measurements.reduce((sum, seconds) => sum + seconds, 0));
   const say = (line: string): void => status.say(line);
   const under = pinDriver(say);
   const conditions = await conditionsOf(options);
@@ -45,15 +48,15 @@ async function main(args: readonly string[]): Promise<number> {
   };
   const failures: string[] = [];
   const sections: Section[] = [];
-  let done = 0;
-  const total = options.workloads.length * options.runs;
   for (const workload of options.workloads) {
     const outcomes = new Map(options.contestants.map((contestant) => [contestant, new Outcome(contestant, workload)]));
-    for (let run = 1; run <= options.runs; run++, done++) {
+    for (let run = 1; run <= options.runs; run++) {
       for (const [contestant, outcome] of outcomes) {
-        if (outcome.missing !== null) continue;
-        status.begin(`${workload.name}, run ${run} of ${options.runs}, ${contestant.label}`, done, total);
-        await outcome.add(() => workload.run(contestant, setting));
+        if (outcome.missing === null) {
+          status.begin(`${workload.name}, run ${run} of ${options.runs}, ${contestant.label}`);
+          await outcome.add(() => workload.run(contestant, setting));
+        }
+        if (workload.leavesOut(contestant) === null) status.done(workload.seconds);
       }
     }
     const rows = [...outcomes.values()].map((outcome) => outcome.row());
@@ -105,7 +108,7 @@ class Outcome {
     } catch (error) {
       const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.fault = `${this.#workload.name}, ${this.#contestant.label}: ${why}`;
-      this.missing = 'FAILED';
+      this.missing = FAILED;
       console.error(`\nFAILED ${this.fault}`);
     }
   }
@@ -135,7 +138,7 @@ async function conditionsOf({ shape, runs }: Options): Promise<Conditions> {
 
 /** Puts one workload in the place of what was measured of it before. */
 function write(directory: string, measured: Section): void {
-  const order = [...WORKLOADS.map(({ name }) => name), 'sockets'];
+  const order = [...WORKLOADS.map(({ name }) => name), 'sockets', 'sockets-nodes'];
   const sections = merge(readResults(directory), [measured], order);
   mkdirSync(directory, { recursive: true });
   writeResults(directory, sections);

@@ -31,6 +31,8 @@ export interface Place {
   /** Empty for contestants without Redis. */
   readonly redisUrl: string;
   readonly friendsFile: string;
+  /** What users are called; `userId` where it is left out. */
+  readonly idOf?: (user: number) => string;
 }
 
 /**

@@ -45,7 +45,7 @@ export function rollcall(name: ContestantName, label: string, coalesceMs: number
 }
 
 /** A node without a front: the service on the same Redis. */
-async function openOrigin({ redisUrl }: Place): Promise<Origin> {
+async function openOrigin({ redisUrl, idOf = userId }: Place): Promise<Origin> {
   let fault: string | null = null;
   const note = (details: object, message: string): void => {
     fault ??= `${message} ${JSON.stringify(details)}`;
@@ -56,7 +56,7 @@ async function openOrigin({ redisUrl }: Place): Promise<Origin> {
   await engine.usable;
   const service = await createRollcall({ store: engine.store, friends: engine.friends, settings: config.service, log });
   service.connectionOpened(CONNECTION);
-  const caller = (user: number) => ({ userId: userId(user), admin: false, connection: CONNECTION });
+  const caller = (user: number) => ({ userId: idOf(user), admin: false, connection: CONNECTION });
   const change = async (user: number, mark: string): Promise<void> => {
     await service.setCustomStatus(caller(user), { text: mark, emoji: null, expiresAt: null });
   };
@@ -64,7 +64,7 @@ async function openOrigin({ redisUrl }: Place): Promise<Origin> {
     seed: async (graph: Graph, online, mark, done) => {
       let befriended = 0;
       for (const pairs of batches(graph.pairs(), PAIRS_AT_ONCE)) {
-        await engine.friends.befriend(pairs.map(([a, b]) => [userId(a), userId(b)] as const));
+        await engine.friends.befriend(pairs.map(([a, b]) => [idOf(a), idOf(b)] as const));
         befriended += pairs.length;
         done('friendships', befriended);
       }

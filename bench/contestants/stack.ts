@@ -87,8 +87,11 @@ async function openOrigin({ redisUrl }: Place): Promise<Origin> {
     },
     change: async (user, mark) => {
       const state = stateOf(userId(user), mark, SINCE);
-      await redis.hset(keys.presence(userId(user)), toHash(state));
-      await pubsub.publish(keys.channel(userId(user)), state);
+      // In this order, in one round trip.
+      await Promise.all([
+        redis.hset(keys.presence(userId(user)), toHash(state)),
+        pubsub.publish(keys.channel(userId(user)), state),
+      ]);
     },
     close: async () => {
       redis.disconnect();

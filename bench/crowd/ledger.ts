@@ -23,6 +23,8 @@ export class Ledger {
   #owners = new Int32Array(1 << 16);
   #sentAt = new Float64Array(1 << 16);
   #last = 0;
+  /** The first of the changes that were planned. */
+  #firstPlanned = 1;
   /** Only changes from this one on count as measured. */
   #measuredFrom = 1;
   /** From the call that makes a change to the frame that shows it. */
@@ -42,12 +44,26 @@ export class Ledger {
 
   /** The next change of a user, to be made now. */
   next(user: number): string {
-    const change = ++this.#last;
-    if (change === this.#owners.length) this.#grow();
-    this.#owners[change] = user;
-    this.#sentAt[change] = performance.now();
+    const change = this.#add(user, performance.now());
     this.#newest[user] = change;
     return `~${change}~`;
+  }
+
+  /**
+   * Another process will make these changes, one of each of these users in turn, the first one at `startsAt` by
+   * `performance.now()` and then one each `everyMs`. They count as measured, and as sent when they are due.
+   */
+  plan(users: readonly number[], startsAt: number, everyMs: number): void {
+    this.measure();
+    this.#firstPlanned = this.#last + 1;
+    for (const [turn, user] of users.entries()) this.#add(user, startsAt + turn * everyMs);
+  }
+
+  /** The first `count` of what was planned have been made. */
+  made(count: number): void {
+    for (let change = this.#firstPlanned; change < this.#firstPlanned + count; change++) {
+      this.#newest[this.#owners[change] ?? 0] = change;
+    }
   }
 
   /** From here on changes are measured. */
@@ -137,6 +153,14 @@ export class Ledger {
       this.latencies.add(performance.now() - (this.#sentAt[change] ?? 0));
     }
     return before === 0;
+  }
+
+  #add(user: number, sentAt: number): number {
+    const change = ++this.#last;
+    if (change === this.#owners.length) this.#grow();
+    this.#owners[change] = user;
+    this.#sentAt[change] = sentAt;
+    return change;
   }
 
   #grow(): void {

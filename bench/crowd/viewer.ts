@@ -17,6 +17,11 @@ export interface ViewerParts {
 
 /** The answer that `stay` waits for. */
 const BINDING = 1_000_000;
+/** What says that one may try again, and after how long at least clients do; at most after twice as long. */
+const TRY_AGAIN = '"code":"UNAVAILABLE"';
+const TRY_AGAIN_MS = 500;
+/** After so many tries it is a failure. */
+const TRIES = 60;
 
 interface Awaited {
   resolve(): void;
@@ -39,6 +44,9 @@ export class Viewer implements Speaker {
   #leaving: (() => void) | null = null;
   readonly #operations = new Map<number, Awaited>();
   #fault: string | null = null;
+  #refusals = 0;
+  /** How often it has been told so this time. */
+  #tries = 0;
 
   constructor(index: number, user: string, parts: ViewerParts) {
     this.index = index;
@@ -51,31 +59,40 @@ export class Viewer implements Speaker {
     return this.#fault;
   }
 
+  /** How often it was told to try again, or was cut off, before it had what it came for, and did try again. */
+  get refusals(): number {
+    return this.#refusals;
+  }
+
   get ready(): boolean {
     return this.#ready;
   }
 
   /** Resolves when it has what `purpose` asks for: a complete roster, a bound session, a connection. */
   enter(purpose: Purpose): Promise<void> {
-    const { dialect, ledger, port, sources } = this.#parts;
-    ledger.forget(this.index);
     this.#purpose = purpose;
-    this.#unseen = ledger.graph.of(this.index).length;
-    const from = sources?.[this.index % sources.length];
     return new Promise((resolve, reject) => {
       this.#entering = { resolve, reject };
-      this.#socket = new LightSocket(
-        { port, path: dialect.path(this.user), protocol: dialect.protocol, from },
-        {
-          opened: () => {
-            const greeting = dialect.greeting(this.user);
-            if (greeting !== null) this.say(greeting);
-          },
-          text: (bytes, start, end) => this.#heard(bytes, start, end),
-          closed: (why) => this.#closed(why),
-        },
-      );
+      this.#connect();
     });
+  }
+
+  #connect(): void {
+    const { dialect, ledger, port, sources } = this.#parts;
+    ledger.forget(this.index);
+    this.#unseen = ledger.graph.of(this.index).length;
+    const from = sources?.[this.index % sources.length];
+    this.#socket = new LightSocket(
+      { port, path: dialect.path(this.user), protocol: dialect.protocol, from },
+      {
+        opened: () => {
+          const greeting = dialect.greeting(this.user);
+          if (greeting !== null) this.say(greeting);
+        },
+        text: (bytes, start, end) => this.#heard(bytes, start, end),
+        closed: (why) => this.#closed(why),
+      },
+    );
   }
 
   /** Resolves when its socket is gone. */
@@ -136,12 +153,34 @@ export class Viewer implements Speaker {
   }
 
   failed(why: string): void {
+    if (why.includes(TRY_AGAIN) && this.#mayTryAgain()) {
+      const socket = this.#socket;
+      this.#tryAgain(() => {
+        if (this.#socket === socket) this.greeted();
+      });
+      return;
+    }
     const error = new Error(`${this.user}: ${why.slice(0, 500)}`);
     if (this.#ready) this.#fault ??= error.message;
     this.#entering?.reject(error);
     this.#entering = null;
     for (const { reject } of this.#operations.values()) reject(error);
     this.#operations.clear();
+  }
+
+  /** Only where many come at once a server may be too busy for some of them; anywhere else it is a failure. */
+  #mayTryAgain(): boolean {
+    return this.#entering !== null && this.#purpose === 'bind-and-watch' && this.#tries < TRIES;
+  }
+
+  #tryAgain(how: () => void): void {
+    this.#tries += 1;
+    this.#refusals += 1;
+    this.#operations.clear();
+    const again = (): void => {
+      if (this.#entering !== null) how();
+    };
+    setTimeout(again, TRY_AGAIN_MS * (1 + Math.random()));
   }
 
   #bound(): void {
@@ -156,6 +195,7 @@ export class Viewer implements Speaker {
 
   #entered(): void {
     this.#ready = true;
+    this.#tries = 0;
     this.#entering?.resolve();
     this.#entering = null;
   }
@@ -175,6 +215,10 @@ export class Viewer implements Speaker {
 
   #closed(why: string | null): void {
     this.#socket = null;
+    if (why !== null && this.#mayTryAgain()) {
+      this.#tryAgain(() => this.#connect());
+      return;
+    }
     if (why !== null) this.failed(why);
     this.#ready = false;
     this.#leaving?.();

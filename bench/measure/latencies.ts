@@ -1,3 +1,9 @@
+/** All that is known of them, to be sent to another process. */
+export interface LatencyCounts {
+  readonly counts: readonly number[];
+  readonly max: number;
+}
+
 /** How long things took, in ms. Values are kept in steps of about 2 %, from 1 µs to some hours, in a few KB. */
 export class Latencies {
   static readonly #stepsPerDoubling = 36;
@@ -32,6 +38,18 @@ export class Latencies {
       if (below >= rank) return Latencies.#unitMs * 2 ** (index / Latencies.#stepsPerDoubling);
     }
     return this.#max;
+  }
+
+  toCounts(): LatencyCounts {
+    return { counts: [...this.#counts], max: this.#max };
+  }
+
+  addAll({ counts, max }: LatencyCounts): void {
+    for (const [index, count] of counts.entries()) {
+      this.#counts[index] = (this.#counts[index] ?? 0) + count;
+      this.#total += count;
+    }
+    this.#max = Math.max(this.#max, max);
   }
 
   clear(): void {

@@ -1,4 +1,5 @@
 import { type Row, ratio, type Section } from './results.ts';
+import { picture, text } from './svg.ts';
 import { number } from './table.ts';
 
 const WIDTH = 860;
@@ -7,15 +8,7 @@ const FIGURES = 150;
 const BAR = 16;
 const GAP = 5;
 const PANEL_GAP = 34;
-const TOP = 64;
-const COLOURS: Readonly<Record<string, string>> = {
-  rollcall: '#2563eb',
-  'rollcall-coalesced': '#60a5fa',
-  stack: '#d97706',
-  socketio: '#7c3aed',
-  bare: '#64748b',
-};
-
+const TOP = 74;
 interface Bar {
   readonly row: Row;
   readonly value: number;
@@ -35,20 +28,16 @@ export function chart(sections: readonly Section[]): string {
     parts.push(panel(section, bars, y));
     y += 24 + bars.length * (BAR + GAP) + PANEL_GAP;
   }
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" height="${y}" font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="What each contestant needs, by workload">`,
-    `<rect width="${WIDTH}" height="${y}" fill="#ffffff"/>`,
-    text(24, 30, 'What each contestant needs: shorter is better', 'font-size="17" font-weight="600" fill="#0f172a"'),
+  return picture(WIDTH, y, 'What each contestant needs, by workload', [
+    text(24, 32, 'What each contestant needs: shorter is better', 'class="title" font-size="17" font-weight="600"'),
     text(
       24,
-      48,
-      'Medians; the thin line spans all runs. How many times Rollcall’s need is on the right.',
-      'fill="#64748b"',
+      52,
+      'Medians; the thin line spans all runs. On the right: how many times what Rollcall needs.',
+      'class="note"',
     ),
     ...parts,
-    '</svg>',
-    '',
-  ].join('\n');
+  ]);
 }
 
 function barsOf({ columns: [first], rows }: Section): Bar[] {
@@ -77,16 +66,11 @@ function panel(section: Section, bars: readonly Bar[], top: number): string {
     const times = ratio(section, bar.row);
     const figure = `${number(bar.value)}${times === null ? '' : `   ${number(times)} ×`}`;
     return [
-      text(x - 8, middle + 4, bar.row.label, 'text-anchor="end" fill="#334155"'),
-      `<rect x="${x}" y="${y}" width="${Math.max(2, scale(bar.value)).toFixed(1)}" height="${BAR}" rx="2" fill="${COLOURS[bar.row.contestant] ?? '#334155'}"/>`,
-      `<line x1="${(x + scale(bar.min)).toFixed(1)}" x2="${(x + scale(bar.max)).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="#0f172a" stroke-width="1.5"/>`,
-      text(x + scale(bar.max) + 8, middle + 4, figure, 'fill="#0f172a"'),
+      text(x - 8, middle + 4, bar.row.label, 'class="label" text-anchor="end"'),
+      `<rect x="${x}" y="${y}" width="${Math.max(2, scale(bar.value)).toFixed(1)}" height="${BAR}" rx="2" class="${bar.row.contestant}"/>`,
+      `<line x1="${(x + scale(bar.min)).toFixed(1)}" x2="${(x + scale(bar.max)).toFixed(1)}" y1="${middle}" y2="${middle}" class="whisker" stroke-width="1.5"/>`,
+      text(x + scale(bar.max) + 8, middle + 4, figure, 'class="figure"'),
     ].join('\n');
   });
-  return [text(24, top + 12, head, 'font-weight="600" fill="#0f172a"'), ...lines].join('\n');
-}
-
-function text(x: number, y: number, content: string, attributes: string): string {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${attributes} xml:space="preserve">${escaped}</text>`;
+  return [text(24, top + 12, head, 'class="title" font-weight="600"'), ...lines].join('\n');
 }

@@ -10,12 +10,23 @@ export function page(sections: readonly Section[]): string {
       'and how the contestants were written is in [README.md](README.md).',
     '![CPU by workload and contestant](results.svg)',
     '## Goals',
+    reached(sections),
     markdown(goals(sections)),
     '## All in one table',
     markdown(summary(sections)),
     ...sections.flatMap(sectionPage),
     '',
   ].join('\n\n');
+}
+
+/** How many goals there are, and how many of them were reached. */
+function reached(sections: readonly Section[]): string {
+  const answers = goals(sections)
+    .slice(1)
+    .map((row) => row.at(-1));
+  const count = (answer: string): number => answers.filter((given) => given === answer).length;
+  const open = count('');
+  return `${count('yes')} of ${answers.length} reached, ${count('no')} not${open === 0 ? '' : `, ${open} not measured`}.`;
 }
 
 function sectionPage(section: Section): string[] {

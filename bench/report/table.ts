@@ -4,30 +4,47 @@ import { type Row, ratio, type Section } from './results.ts';
 /** Rows of cells; the first one is the head. */
 export type Table = readonly (readonly string[])[];
 
-/** Everything in one table: what it cost, how much more than Rollcall's, and the rest of what was measured. */
+/**
+ * Everything in one table: what it cost, how much more than Rollcall's, and the rest of what was measured. Who was left out
+ * of a workload on purpose is not in it; who failed is.
+ */
 export function summary(sections: readonly Section[]): Table {
-  const head = ['workload', 'contestant', 'cost', '÷ Rollcall', 'throughput', 'p50 ms', 'p99 ms', 'and'];
-  return [head, ...sections.flatMap((section) => section.rows.map((row) => summaryRow(section, row)))];
+  const head = ['workload', 'contestant', 'cost', '÷ Rollcall', 'throughput', 'p50 ms', 'p99 ms', 'heap', 'RSS', 'and'];
+  const rows = sections.flatMap((section) =>
+    section.rows.filter(({ missing }) => missing === null || missing === FAILED).map((row) => summaryRow(section, row)),
+  );
+  return [head, ...rows];
 }
 
-const OWN_COLUMN = ['p50', 'p99', 'throughput', 'capacity'];
+/** Why there are no figures of a contestant that did not do all that it was given. */
+export const FAILED = 'FAILED';
+
+/** By their keys; whatever else there is stands in the last column. */
+const OWN_COLUMN = ['p50', 'p99', 'throughput', 'capacity', 'heap', 'rss'];
 
 function summaryRow(section: Section, row: Row): string[] {
   const [first, ...others] = section.columns;
-  if (row.missing !== null || !first) return [section.workload, row.label, '–', '', '', '', '', row.missing ?? ''];
+  if (row.missing !== null || !first) {
+    return [section.workload, row.label, row.missing ?? '–', ...Array<string>(7).fill('')];
+  }
   const cell = (key: string): string => {
-    const spread = section.columns.some((column) => column.key === key) ? row.figures[key] : undefined;
-    return spread ? show(spread) : '';
+    const column = others.find((other) => other.key === key);
+    const spread = row.figures[key];
+    if (!column || !spread) return '';
+    return key === 'heap' || key === 'rss' ? `${show(spread)} ${column.unit}` : show(spread);
   };
+  const cost = row.figures[first.key];
   const rest = others.filter(({ key }) => !OWN_COLUMN.includes(key) && row.figures[key]);
   return [
     section.workload,
     row.label,
-    `${cell(first.key)} ${first.unit}`.trim(),
+    cost ? `${show(cost)} ${first.unit}`.trim() : '–',
     times(ratio(section, row)),
     cell('throughput') || cell('capacity'),
-    first.key === 'p50' ? '' : cell('p50'),
+    cell('p50'),
     cell('p99'),
+    cell('heap'),
+    cell('rss'),
     rest.map(({ key, label, unit }) => `${label} ${cell(key)} ${unit}`.trim()).join('; '),
   ];
 }

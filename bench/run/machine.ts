@@ -29,11 +29,11 @@ export function pinDriver(say: (line: string) => void): readonly string[] {
 const OTHER_FILES = 1_000;
 
 /**
- * Raises what this process and its children may have open, for so many sockets; null, or one line on what is missing. The
- * server and the driver each hold one end of every socket.
+ * Raises what this process and its children may have open so that one of them can hold so many sockets; null, or in a few
+ * lines what is missing and what to do. The two ends of a socket are in two processes.
  */
-export function raiseOpenFiles(sockets: number): string | null {
-  const files = sockets + OTHER_FILES;
+export function raiseOpenFiles(sockets: number, nodes: number): string | null {
+  const files = Math.ceil(sockets / nodes) + OTHER_FILES;
   const [soft, hard] = openFiles();
   if (soft >= files) return null;
   try {
@@ -43,7 +43,12 @@ export function raiseOpenFiles(sockets: number): string | null {
     return null;
   } catch {
     const most = Math.max(0, hard - OTHER_FILES);
-    return `${sockets} sockets need ulimit -n ${files}, which may not be raised above ${hard} here: at most --sockets ${most}.`;
+    return [
+      `${sockets} sockets on ${nodes === 1 ? 'one process' : `${nodes} processes`} need ${files} open files in each, and the hard limit here is ${hard} (ulimit -Hn). Either`,
+      `  raise it: as root, ulimit -n ${files}; for a container, --ulimit nofile=${files}:${files}`,
+      `  or take fewer: --sockets ${most * nodes}`,
+      `  or spread them: --nodes ${Math.ceil(sockets / Math.max(1, most))}`,
+    ].join('\n');
   }
 }
 

@@ -18,8 +18,9 @@ export const USAGE = `Usage: npm run bench -- [options]
   --rate N            150 changes a second, where all contestants get the same
   --idle N            10000 idle connections
   --graph FILE        a friend graph for facebook, a pair a line
-  --sockets N         instead of all that: so many viewers on one Rollcall process, who all drop and come back
-  --out DIR           where results are written; a shape of one's own is only shown without it`;
+  --sockets N         instead of all that: so many viewers of Rollcall, who all drop and come back
+  --nodes N           1, processes of Rollcall that share them
+  --out DIR           where results are written; without it those of a shape or contestants of one's own are only shown`;
 
 export type Shape = Pick<Setting, 'viewers' | 'friends' | 'seconds' | 'rate' | 'idle'> & {
   /** In the generated friend graph. */
@@ -57,10 +58,13 @@ export function readOptions(args: readonly string[]): Options {
   if (shape.friends % 2 !== 0 || shape.friends >= shape.viewers) {
     throw new Error(`--friends must be even and below --viewers (${shape.viewers}), not ${shape.friends}.`);
   }
-  const scale = values.sockets === undefined ? null : sockets(whole('--sockets', values.sockets, 0));
+  if (values.nodes !== undefined && values.sockets === undefined) throw new Error('--nodes needs --sockets.');
+  const nodes = whole('--nodes', values.nodes, 1);
+  const scale = values.sockets === undefined ? null : sockets(whole('--sockets', values.sockets, 0), nodes);
   const usualRuns = values.quick || scale ? 1 : RUNS;
   const runs = whole('--runs', values.runs, usualRuns);
-  const usual = !values.quick && runs === usualRuns && JSON.stringify(shape) === JSON.stringify(FULL);
+  const everybody = values.contestants === undefined;
+  const usual = !values.quick && everybody && runs === usualRuns && JSON.stringify(shape) === JSON.stringify(FULL);
   return {
     workloads: scale ? [scale] : pick('--only', values.only, WORKLOADS),
     contestants: pick('--contestants', scale ? 'rollcall' : values.contestants, CONTESTANTS),
@@ -87,6 +91,7 @@ function parse(args: readonly string[]) {
         idle: { type: 'string' },
         graph: { type: 'string' },
         sockets: { type: 'string' },
+        nodes: { type: 'string' },
         out: { type: 'string' },
         help: { type: 'boolean', default: false },
       },

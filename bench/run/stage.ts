@@ -1,13 +1,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type RedisServer, startRedis } from '../../test/support/redis.ts';
-import { type Contestant, type Origin, type Seeded, userId } from '../contestants/contestant.ts';
+import { type Contestant, type Origin, userId } from '../contestants/contestant.ts';
 import { Crowd } from '../crowd/crowd.ts';
 import type { Graph } from '../crowd/graph.ts';
 import { Ledger } from '../crowd/ledger.ts';
 import { Viewer, type ViewerParts } from '../crowd/viewer.ts';
+import { cpuOf } from '../measure/cpu.ts';
 import { type ServerCommand, ServerProcess } from './server-process.ts';
+
+/** What takes longer hangs. */
+const LIMIT_MS = 300_000;
 
 export interface StageOptions {
   readonly contestant: Contestant;
@@ -19,9 +24,6 @@ export interface StageOptions {
   /** What the server is started under. */
   readonly under: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  readonly sources?: readonly string[];
-  readonly inspect?: ViewerParts['inspect'];
-  readonly seeding?: Seeded;
   /** How many more servers of the same service run, off the measured core. Nobody connects to them. */
   readonly moreNodes?: number;
 }
@@ -54,7 +56,10 @@ export class Stage {
   static async on<T>(options: StageOptions, act: (stage: Stage) => Promise<T>): Promise<T> {
     const stage = await Stage.#open(options);
     try {
-      const result = await Promise.race([act(stage), stage.server.failure]);
+      const overdue = sleep(LIMIT_MS, undefined, { ref: false }).then(() => {
+        throw new Error(`it was not done after ${LIMIT_MS / 60_000} minutes`);
+      });
+      const result = await Promise.race([act(stage), stage.server.failure, overdue]);
       stage.crowd.check();
       return result;
     } catch (error) {
@@ -63,6 +68,12 @@ export class Stage {
     } finally {
       await undoAll(stage.#undo);
     }
+  }
+
+  /** Nanoseconds of CPU that Redis has used so far; 0 where there is none. */
+  redisCpu(): number {
+    const pid = this.redis?.pid ?? null;
+    return pid === null ? 0 : cpuOf(pid);
   }
 
   /** Users that somebody here watches now. */
@@ -81,7 +92,7 @@ export class Stage {
   }
 
   static async #open(options: StageOptions): Promise<Stage> {
-    const { contestant, graph, under, seeding = () => {}, moreNodes = 0 } = options;
+    const { contestant, graph, under, moreNodes = 0 } = options;
     const undo: (() => unknown)[] = [];
     try {
       const directory = mkdtempSync(join(tmpdir(), 'rollcall-bench-'));
@@ -100,7 +111,12 @@ export class Stage {
       const servers: ServerProcess[] = [];
       undo.push(() => Promise.all(servers.map((server) => server.stop())));
       undo.push(() => origin.close());
-      await origin.seed(graph, options.online ?? true, (user) => ledger.next(user), seeding);
+      await origin.seed(
+        graph,
+        options.online ?? true,
+        (user) => ledger.next(user),
+        () => {},
+      );
       const server = await ServerProcess.start(command);
       servers.push(server);
       for (let node = 0; node < moreNodes; node++) servers.push(await ServerProcess.start({ ...command, under: [] }));
@@ -116,7 +132,7 @@ export class Stage {
 }
 
 /** The last thing first. What fails keeps nothing else from being undone. */
-async function undoAll(undo: readonly (() => unknown)[]): Promise<void> {
+export async function undoAll(undo: readonly (() => unknown)[]): Promise<void> {
   const failures: unknown[] = [];
   for (const step of [...undo].reverse()) {
     try {
@@ -128,13 +144,7 @@ async function undoAll(undo: readonly (() => unknown)[]): Promise<void> {
   if (failures.length > 0) throw failures[0];
 }
 
-function viewersOf({ contestant, viewers, sources, inspect }: StageOptions, ledger: Ledger, port: number): Viewer[] {
-  const parts: ViewerParts = {
-    dialect: contestant.dialect,
-    ledger,
-    port,
-    sources: sources ?? null,
-    inspect: inspect ?? null,
-  };
+function viewersOf({ contestant, viewers }: StageOptions, ledger: Ledger, port: number): Viewer[] {
+  const parts: ViewerParts = { dialect: contestant.dialect, ledger, port, sources: null, inspect: null };
   return Array.from({ length: viewers }, (_, index) => new Viewer(index, userId(index), parts));
 }

@@ -2,6 +2,8 @@ import { facebook, latency, spread, storm } from './changes.ts';
 import { idle, login, memory } from './connections.ts';
 import { growth } from './growth.ts';
 import { heartbeatHttp, heartbeatPersisted, heartbeatWs } from './heartbeats.ts';
+import { redisUnits } from './redis.ts';
+import { unshared } from './unshared.ts';
 import type { Workload } from './workload.ts';
 
 /** In the order in which they are run and shown. */
@@ -17,4 +19,6 @@ export const WORKLOADS: readonly Workload[] = [
   latency,
   facebook,
   growth,
+  unshared,
+  redisUnits,
 ];

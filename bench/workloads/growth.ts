@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contestant } from '../contestants/contestant.ts';
+import { inParallel } from '../crowd/crowd.ts';
 import { evenGraph } from '../crowd/graph.ts';
 import { slopeOf } from '../measure/spread.ts';
 import { Stage } from '../run/stage.ts';
-import { changeEvenly, costOf, paced, warmUp } from './load.ts';
+import { costOf, costOfChanges, warmUp } from './load.ts';
 import type { Column, Figures, Setting, Workload } from './workload.ts';
 
 /** What grows, everything else being as in the other workloads. */
@@ -11,10 +13,10 @@ type Axis = (typeof AXES)[number];
 
 /** How many times the usual number; the nodes are counted. */
 const FACTORS: Readonly<Record<Axis, readonly number[]>> = {
-  viewers: [0.25, 0.5, 1, 2],
+  viewers: [0.25, 1, 2],
   friends: [0.25, 0.5, 1, 2],
-  users: [1, 4, 16],
-  nodes: [1, 2, 4],
+  users: [1, 16],
+  nodes: [1, 4],
 };
 
 const COLUMNS: readonly Column[] = [
@@ -39,6 +41,7 @@ export const growth: Workload = {
     'CPU of the server for one change, to all its viewers together, as one number grows and the others stay: `viewers` who are ' +
     'connected, `friends` of each, `users` in the store, `nodes` of the service. A slope of 1 is linear, 0 is flat.',
   columns: COLUMNS,
+  seconds: 90,
   leavesOut: ({ name }) => (name === 'rollcall' ? null : 'this is about what Rollcall promises of itself'),
   run: async (contestant, setting) => {
     const usual: Shape = { viewers: setting.viewers, friends: setting.friends, users: setting.viewers, nodes: 1 };
@@ -90,31 +93,34 @@ async function cpuOfChange(contestant: Contestant, setting: Setting, shape: Shap
     const rate = (setting.rate * setting.friends) / friends;
     await warmUp(stage, rate, setting.seconds * 500);
     stage.ledger.measure();
-    let due = 0;
-    const cost = await costOf(stage, async () => {
-      due = await changeEvenly(stage, rate, setting.seconds * 1e3);
-    });
-    return (cost.cpu / due / 1e3) * friends;
+    const { cpu, due } = await costOfChanges(stage, rate, setting.seconds * 1e3);
+    return (cpu / due / 1e3) * friends;
   });
 }
 
-/** As many users again change whom nobody watches on this node. */
+/** For so long it is looked what the server needs with nothing to do. */
+const IDLE_MS = 2_000;
+/** How many changes of strangers are made for each second of a measurement, and how many are under way at once. */
+const STRANGERS = 2_000;
+const STRANGERS_AT_ONCE = 64;
+
+/** As many users again change whom nobody watches on this node, as fast as it goes: as where many nodes commit. */
 async function strangers(contestant: Contestant, setting: Setting, usual: Shape): Promise<Figures> {
   const { viewers, friends } = usual;
   const graph = evenGraph(viewers, friends, 2 * viewers);
   return await Stage.on({ contestant, graph, viewers, under: setting.under }, async (stage) => {
     await warmUp(stage, setting.rate, setting.seconds * 500);
-    const ms = setting.seconds * 1e3;
-    const rate = setting.rate * 4;
-    const nothing = await costOf(stage, () => paced(1, ms, async () => {}));
+    const nothing = await costOf(stage, () => sleep(IDLE_MS));
+    const count = Math.ceil(STRANGERS * setting.seconds);
+    const turns = Array(count).keys();
     const cost = await costOf(stage, () =>
-      paced(rate, ms, (turn) => {
+      inParallel(turns, STRANGERS_AT_ONCE, (turn) => {
         const user = viewers + (turn % viewers);
         return stage.origin.change(user, stage.ledger.next(user));
       }),
     );
     // Less what the server needs with nothing to do.
     const idle = (nothing.cpu / nothing.wallMs) * cost.wallMs;
-    return { strangers: Math.max(0, cost.cpu - idle) / ((rate * ms) / 1e3) / 1e3 };
+    return { strangers: Math.max(0, cost.cpu - idle) / count / 1e3 };
   });
 }

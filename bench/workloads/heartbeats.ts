@@ -15,6 +15,7 @@ const COLUMNS: readonly Column[] = [
   { key: 'throughput', label: 'heartbeats a second', unit: '' },
   { key: 'p50', label: 'p50', unit: 'ms' },
   { key: 'p99', label: 'p99', unit: 'ms' },
+  { key: 'redis', label: 'CPU of Redis a heartbeat', unit: 'µs' },
 ];
 
 type Beat = (turn: number, lane: number) => Promise<void>;
@@ -42,6 +43,7 @@ async function beatFor(stage: Stage, seconds: number, beat: Beat): Promise<Figur
     throughput: (latencies.count * 1e3) / cost.wallMs,
     p50: latencies.percentile(0.5),
     p99: latencies.percentile(0.99),
+    redis: cost.redisCpu / latencies.count / 1e3,
   };
 }
 
@@ -55,6 +57,7 @@ export const heartbeatWs: Workload = {
   title: 'Heartbeats over WebSocket',
   about: `Sessions that exist say that they live, ${WIDTH} at a time, over as many open connections as there are viewers. Nothing changes that anybody can see.`,
   columns: COLUMNS,
+  seconds: 10,
   leavesOut: ({ name, dialect }) => {
     if (name === 'rollcall-coalesced') return 'the same as Rollcall';
     return dialect.heartbeat('', 1, false) === null ? hasNone : null;
@@ -74,6 +77,7 @@ export const heartbeatHttp: Workload = {
   title: 'Heartbeats over HTTP',
   about: `The same over ${WIDTH} kept HTTP connections, with the typed document as text in each request.`,
   columns: COLUMNS,
+  seconds: 10,
   leavesOut: withoutHttp,
   run: (contestant, setting) =>
     onStage(contestant, setting, (stage) => {
@@ -87,6 +91,7 @@ export const heartbeatPersisted: Workload = {
   title: 'Heartbeats over HTTP, persisted document',
   about: 'The same with the SHA-256 of the document in the place of its text.',
   columns: COLUMNS,
+  seconds: 10,
   leavesOut: (contestant) =>
     contestant.name === 'stack' ? 'without the plugin for it, as most are run' : withoutHttp(contestant),
   run: (contestant, setting) =>

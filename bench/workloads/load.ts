@@ -12,6 +12,8 @@ export interface Cost {
   readonly cpu: number;
   /** Of the driver, ns. */
   readonly driverCpu: number;
+  /** Of Redis, ns; 0 where there is none. */
+  readonly redisCpu: number;
   readonly wallMs: number;
 }
 
@@ -19,11 +21,13 @@ export interface Cost {
 export async function costOf(stage: Stage, act: () => Promise<void>): Promise<Cost> {
   const startedAt = performance.now();
   const driverBefore = cpuOf(process.pid);
+  const redisBefore = stage.redisCpu();
   const before = stage.server.cpu();
   await act();
   const cpu = stage.server.cpu() - before;
+  const redisCpu = stage.redisCpu() - redisBefore;
   const driverCpu = cpuOf(process.pid) - driverBefore;
-  return { cpu, driverCpu, wallMs: performance.now() - startedAt };
+  return { cpu, driverCpu, redisCpu, wallMs: performance.now() - startedAt };
 }
 
 /**
@@ -83,18 +87,36 @@ function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
 }
 
-/** Users change at an even rate until all viewers show it; resolves how many changes were due to viewers. */
-export async function changeEvenly(stage: Stage, rate: number, ms: number): Promise<number> {
+/** What was done in a measurement. */
+export interface Done {
+  readonly changes: number;
+  /** How many times one of them was due to a viewer. */
+  readonly due: number;
+}
+
+/** Users change at an even rate until all viewers show it. */
+export async function changeEvenly(stage: Stage, rate: number, ms: number): Promise<Done> {
   const audiences = stage.audiences();
   const userAt = rotation(stage.graph, stage.watched);
   let due = 0;
+  let changes = 0;
   await paced(rate, ms, (turn) => {
     const user = userAt(turn);
     due += audiences[user] ?? 0;
+    changes += 1;
     return stage.origin.change(user, stage.ledger.next(user));
   });
   await stage.crowd.converged();
-  return due;
+  return { changes, due };
+}
+
+/** As `changeEvenly`, with what it cost. */
+export async function costOfChanges(stage: Stage, rate: number, ms: number): Promise<Cost & Done> {
+  let done: Done = { changes: 0, due: 0 };
+  const cost = await costOf(stage, async () => {
+    done = await changeEvenly(stage, rate, ms);
+  });
+  return { ...cost, ...done };
 }
 
 /** Viewers come in to watch, all or the first `some`, and are shown changes for a while. */

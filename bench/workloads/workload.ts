@@ -10,6 +10,8 @@ export interface Workload {
   readonly about: string;
   /** The first one is what contestants are compared by. */
   readonly columns: readonly Column[];
+  /** About how long one contestant takes in its usual shape, s: only to say how long all will take. */
+  readonly seconds: number;
   /** One line on why it cannot be run on this machine, else null. */
   obstacle?(): string | null;
   /** Null where the contestant can do it, else in a few words why not. */
