@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isUnavailable } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { PresenceRecord, UserId } from '../presence/record.ts';
@@ -47,7 +46,7 @@ export class LostChoices {
           return;
         } catch (error) {
           if (!isUnavailable(error)) throw error;
-          await sleep(RETRY_MS, undefined, { ref: false });
+          await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
         }
       }
     } catch (error) {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
 import type { PresenceRecord, UserId } from '../presence/record.ts';
 import { lacks } from '../presence/restore.ts';
@@ -308,7 +307,7 @@ export class People {
           return;
         } catch (error) {
           this.#log.debug({ err: error, partition }, 'reading missed changes again failed; trying on');
-          await sleep(RELOAD_RETRY_MS, undefined, { ref: false });
+          await new Promise((resolve) => setTimeout(resolve, RELOAD_RETRY_MS).unref());
         }
       }
     } finally {
