@@ -4,10 +4,12 @@ import { people } from './tables.ts';
 import type { Units } from './units.ts';
 
 const WIDTH = 860;
-const HEIGHT = 470;
+const HEIGHT = 520;
 const LEFT = 70;
 const RIGHT = 30;
-const TOP = 84;
+const TOP = 152;
+/** Where what breaks is named: three lines. */
+const LIMITS_TOP = 104;
 const BOTTOM = 56;
 const FEWEST = 1e4;
 const MOST = 1e8;
@@ -58,7 +60,7 @@ export function picture(units: Units): string {
     text(
       24,
       52,
-      'Computed from measured costs. Friend lists are taken to lie elsewhere; lines end where no number of nodes is enough.',
+      'Computed from measured costs. Friend lists are taken to lie elsewhere; lines end where something breaks.',
       'class="note"',
     ),
   ];
@@ -78,18 +80,24 @@ export function picture(units: Units): string {
     );
   }
   parts.push(text(WIDTH / 2, HEIGHT - 14, 'users online at once', 'class="note" text-anchor="middle"'));
-  for (const [what, load, row] of [
-    [BROKEN.listsMemory, USUAL, 0],
-    [BROKEN.changes, ELSEWHERE, 1],
-    [BROKEN.masters, ELSEWHERE, 2],
-  ] as const) {
-    const users = upTo(what, load, units);
-    if (users < FEWEST || users > MOST) continue;
-    parts.push(rule('limit', x(users), TOP, x(users), HEIGHT - BOTTOM, '3 3'));
-    const end = x(users) > WIDTH / 2;
-    const at = x(users) + (end ? -6 : 6);
+  // The farthest one highest, so that no line crosses another's words.
+  const limits = (
+    [
+      [BROKEN.listsMemory, USUAL],
+      [BROKEN.changes, ELSEWHERE],
+      [BROKEN.masters, ELSEWHERE],
+    ] as const
+  )
+    .map(([what, load]) => ({ what, users: upTo(what, load, units) }))
+    .filter(({ users }) => users >= FEWEST && users <= MOST)
+    .sort((a, b) => b.users - a.users);
+  for (const [row, { what, users }] of limits.entries()) {
+    const words = LIMITS_TOP + 18 * row;
+    parts.push(rule('limit', x(users), words - 10, x(users), HEIGHT - BOTTOM, '3 3'));
+    const right = x(users) > WIDTH / 2;
+    const label = `${people(users)}: ${what}`;
     parts.push(
-      text(at, TOP + 14 + 18 * row, `${people(users)}: ${what}`, `class="warn" text-anchor="${end ? 'end' : 'start'}"`),
+      text(x(users) + (right ? -6 : 6), words, label, `class="warn" text-anchor="${right ? 'end' : 'start'}"`),
     );
   }
   for (const { points, style, dashes } of lines) {
