@@ -1,7 +1,7 @@
 import { type ExecutionResult, execute } from 'graphql';
 import type { View } from '../presence/record.ts';
 import type { FriendView, RosterUpdate } from '../roster/update.ts';
-import { toBinary } from './binary-text.ts';
+import { inOnePiece, toBinary } from './binary-text.ts';
 import { type OperationArguments, withClientErrors } from './execute.ts';
 import { compileChange, type WriteChange } from './view-writer.ts';
 
@@ -14,6 +14,36 @@ type Slot =
   | { readonly kind: 'changes'; readonly place: number };
 
 type Data = Readonly<Record<string, unknown>>;
+
+/** What is told where there is nothing to tell but changes. */
+const IN_PLAIN_UPDATES: Partial<Record<Slot['kind'], string>> = { reset: 'false', stale: 'false', removed: '[]' };
+
+/** A slot, and the text between it and the next one. */
+interface Place {
+  readonly slot: Slot;
+  readonly after: string;
+}
+
+interface Template {
+  readonly head: string;
+  readonly slots: readonly Place[];
+}
+
+/** Texts that follow each other become one. */
+function templateOf(parts: readonly (string | Slot)[]): Template {
+  const texts = [''];
+  const slots: Slot[] = [];
+  for (const part of parts) {
+    if (typeof part === 'string') {
+      texts[slots.length] += part;
+    } else {
+      slots.push(part);
+      texts.push('');
+    }
+  }
+  const [head = '', ...after] = texts.map(inOnePiece);
+  return { head, slots: slots.map((slot, index) => ({ slot, after: after[index] ?? '' })) };
+}
 
 /**
  * Writes the updates of a subscription as the JSON of their execution result, byte for byte what executing the operation
@@ -29,9 +59,9 @@ export class UpdateWriter {
   readonly #changesKeys: readonly string[];
   /** For each of them; null where it has to be executed. */
   readonly #writeChange: readonly (WriteChange | null)[];
-  readonly #head: string;
-  /** Each slot with the text between it and the next one. */
-  readonly #slots: readonly { readonly slot: Slot; readonly after: string }[];
+  readonly #any: Template;
+  /** For nearly all updates: those that show changes and nothing else. */
+  readonly #plain: Template;
   /** By view, for each of the changes keys. A view belongs to one user, but for that of all who were never seen. */
   readonly #texts = new WeakMap<View, { readonly id: string; readonly texts: readonly string[] }>();
 
@@ -45,28 +75,19 @@ export class UpdateWriter {
     this.#report = report;
     this.#rootKey = rootKey;
     const keys: string[] = [];
-    const slots: { slot: Slot; after: string }[] = [];
-    let text = `{"data":{${toBinary(JSON.stringify(rootKey))}:{`;
-    let head: string | null = null;
+    const parts: (string | Slot)[] = [`{"data":{${toBinary(JSON.stringify(rootKey))}:{`];
     for (const [index, [key, value]] of Object.entries(template).entries()) {
-      text += `${index > 0 ? ',' : ''}${toBinary(JSON.stringify(key))}:`;
+      parts.push(`${index > 0 ? ',' : ''}${toBinary(JSON.stringify(key))}:`);
       const slot = slotOf(value, keys.length);
-      if (slot === null) {
-        text += JSON.stringify(value);
-        continue;
-      }
-      if (slot.kind === 'changes') keys.push(key);
-      const last = slots.at(-1);
-      if (last) last.after = text;
-      else head = text;
-      slots.push({ slot, after: '' });
-      text = '';
+      if (slot?.kind === 'changes') parts.push('[', slot, ']');
+      else if (slot?.kind === 'cursor') parts.push('"', slot, '"');
+      else parts.push(slot ?? JSON.stringify(value));
+      if (slot?.kind === 'changes') keys.push(key);
     }
-    text += '}}}';
-    const last = slots.at(-1);
-    if (last) last.after = text;
-    this.#head = head ?? text;
-    this.#slots = slots;
+    parts.push('}}}');
+    this.#any = templateOf(parts);
+    const plain = parts.map((part) => (typeof part === 'string' ? part : (IN_PLAIN_UPDATES[part.kind] ?? part)));
+    this.#plain = templateOf(plain);
     this.#changesKeys = keys;
     this.#writeChange = keys.map((key) => compileChange((change) => this.#show(change)[key]?.[0]));
   }
@@ -74,8 +95,13 @@ export class UpdateWriter {
   /** The execution result of this update, `{"data":…}`. Never throws: what fails is in the result, as in any. */
   write(update: RosterUpdate): string {
     try {
-      let text = this.#head;
-      for (const { slot, after } of this.#slots) text += this.#value(slot, update) + after;
+      const plain = !update.reset && !update.stale && update.removed.length === 0;
+      const { head, slots } = plain ? this.#plain : this.#any;
+      let text = head;
+      for (let index = 0; index < slots.length; index++) {
+        const { slot, after } = slots[index] as Place;
+        text += this.#value(slot, update) + after;
+      }
       return text;
     } catch {
       const { data, errors } = withClientErrors(this.#execute(update), this.#report);
@@ -124,7 +150,7 @@ export class UpdateWriter {
       case 'stale':
         return update.stale ? 'true' : 'false';
       case 'cursor':
-        return `"${update.cursor}"`;
+        return update.cursor;
       case 'removed':
         return update.removed.length === 0 ? '[]' : toBinary(JSON.stringify(update.removed));
       case 'changes':
@@ -135,12 +161,12 @@ export class UpdateWriter {
   }
 
   #changes(place: number, changes: readonly FriendView[]): string {
-    let text = '[';
+    let text = '';
     for (let index = 0; index < changes.length; index++) {
       if (index > 0) text += ',';
       text += this.#textsOf(changes[index] as FriendView)[place];
     }
-    return `${text}]`;
+    return text;
   }
 
   #textsOf(change: FriendView): readonly string[] {

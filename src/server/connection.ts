@@ -172,7 +172,7 @@ export class Connection implements Outlet, ProtocolSocket {
    * such write at once, without end as long as something is on its way in it.
    */
   #watchLine(): void {
-    this.#busy = this.#line.writable && this.#line.writableLength > 0;
+    this.#busy = this.#line.writableLength > 0 && this.#line.writable;
     if (this.#busy) this.#line.write('', () => this.#watchLine());
     else this.#freed();
   }

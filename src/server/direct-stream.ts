@@ -18,7 +18,7 @@ export class DirectStream implements AsyncIterableIterator<ExecutionResult, unde
   readonly #texts: TextStream;
   readonly #library: LibraryContext;
   readonly #refusalOf: (error: unknown) => GraphQLError;
-  /** What each of its messages begins with. */
+  /** What each of its messages begins with, but for the last one. */
   readonly #before: string;
 
   /** `id` is that of the operation; `refusalOf` gives what a client is told of an error. */
@@ -27,7 +27,7 @@ export class DirectStream implements AsyncIterableIterator<ExecutionResult, unde
     this.#texts = texts;
     this.#library = library;
     this.#refusalOf = refusalOf;
-    this.#before = inOnePiece(`{"id":${toBinary(JSON.stringify(id))},"type":"`);
+    this.#before = inOnePiece(`{"id":${toBinary(JSON.stringify(id))},"type":"next","payload":`);
   }
 
   /** Called once, when the library is ready. */
@@ -53,24 +53,24 @@ export class DirectStream implements AsyncIterableIterator<ExecutionResult, unde
       return;
     }
     if (this.#texts.ended) {
-      this.#end('complete"}');
+      this.#end('"complete"}');
       return;
     }
     try {
       const text = this.#texts.take();
-      if (text !== null) this.#library.extra.write(`${this.#before}next","payload":${text}}`);
+      if (text !== null) this.#library.extra.write(`${this.#before}${text}}`);
     } catch (error) {
       const errors = JSON.stringify([this.#refusalOf(error)]);
-      this.#end(`error","payload":${toBinary(errors)}}`);
+      this.#end(`"error","payload":${toBinary(errors)}}`);
       void this.#texts.end();
     }
   };
 
-  /** The last message, unless the library has been told of the end already: by the client, or by that of the connection. */
-  #end(message: string): void {
+  /** The last message, which ends with `rest`, unless the library has been told of the end already: by the client, or by that of the connection. */
+  #end(rest: string): void {
     const { extra: outlet, subscriptions } = this.#library;
     if (subscriptions[this.#id] !== this) return;
     delete subscriptions[this.#id];
-    outlet.write(this.#before + message);
+    outlet.write(`{"id":${toBinary(JSON.stringify(this.#id))},"type":${rest}`);
   }
 }
