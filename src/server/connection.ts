@@ -5,10 +5,10 @@ import { toBinary } from '../graphql/binary-text.ts';
 import type { Clock } from '../presence/time.ts';
 import type { Caller } from '../service/api.ts';
 import type { Identity } from './auth.ts';
-import { callAt } from './deadline.ts';
 import type { Outlet } from './direct-stream.ts';
 import { SignOfLife } from './sign-of-life.ts';
 import { textFrame } from './text-frame.ts';
+import { callAtTokenEnd, hasEnded } from './token-end.ts';
 
 /** Codes with which we close a socket ourselves; the others are those of graphql-transport-ws. */
 export const CLOSE_BAD_REQUEST = 4400;
@@ -30,7 +30,8 @@ export class Connection implements Outlet {
   readonly #whenFree = new Set<() => void>();
   /** Null until it has signed in, which it may never do. */
   caller: Caller | null = null;
-  #forgetExpiry: (() => void) | null = null;
+  #tokenEnded: () => boolean = () => false;
+  #forgetTokenEnd: () => void = () => {};
   readonly #life: SignOfLife;
   #closing = false;
 
@@ -43,18 +44,25 @@ export class Connection implements Outlet {
     });
   }
 
-  /** Closes by itself when the token ends. A socket that has closed meanwhile stays nobody's. */
+  /** Closes by itself soon after the token has ended. A socket that has closed meanwhile stays nobody's. */
   signIn(identity: Identity, clock: Clock): void {
     if (this.#closing) return;
     this.caller = { userId: identity.userId, admin: identity.admin, connection: this.id };
-    if (identity.expiresAt === null) return;
-    this.#forgetExpiry = callAt(clock, identity.expiresAt, () => this.close(CLOSE_FORBIDDEN, 'The token has expired.'));
+    this.#tokenEnded = () => hasEnded(identity, clock);
+    this.#forgetTokenEnd = callAtTokenEnd(identity, clock, () => this.#closeExpired());
+  }
+
+  /** Whether its token still counts. If not, it is closed now: nothing is begun with a token that has ended. */
+  mayAsk(): boolean {
+    if (!this.#tokenEnded()) return true;
+    this.#closeExpired();
+    return false;
   }
 
   /** The socket has closed, whoever closed it. */
   closed(): void {
     this.#closing = true;
-    this.#forgetExpiry?.();
+    this.#forgetTokenEnd();
     this.#freed();
   }
 
@@ -87,6 +95,10 @@ export class Connection implements Outlet {
     if (this.#closing) return;
     this.#closing = true;
     this.#socket.close(code, fitReason(reason));
+  }
+
+  #closeExpired(): void {
+    this.close(CLOSE_FORBIDDEN, 'The token has expired.');
   }
 
   terminate(): void {

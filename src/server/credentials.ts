@@ -5,21 +5,24 @@ import { RollcallError } from '../errors.ts';
  * header of another form.
  */
 export function tokenFromHeader(header: string | undefined): string | null {
-  if (header === undefined || header.trim() === '') return null;
-  const token = /^\s*Bearer\s+(\S.*?)\s*$/i.exec(header)?.[1];
-  if (token === undefined) {
+  const value = header?.trim() ?? '';
+  if (value === '') return null;
+  const token = /^Bearer\s/i.test(value) ? value.slice('Bearer '.length).trimStart() : '';
+  if (token === '') {
     throw new RollcallError('UNAUTHENTICATED', 'The Authorization header must be of the form: Bearer <token>.');
   }
   return token;
 }
 
 /**
- * The token of a WebSocket's connection parameters, `authorization` with or without `Bearer `, in any case; null where
- * there is none. Throws RollcallError UNAUTHENTICATED for one that is no text.
+ * Takes the token out of a WebSocket's connection parameters, `authorization` with or without `Bearer `, in any case; null
+ * where there is none. Leaves nothing in them: they are kept for as long as the socket is open, and nobody needs them
+ * again. Throws RollcallError UNAUTHENTICATED for one that is no text.
  */
-export function tokenFromConnectionParams(params: Readonly<Record<string, unknown>> | undefined): string | null {
+export function takeToken(params: Record<string, unknown> | undefined): string | null {
   const name = Object.keys(params ?? {}).find((key) => key.toLowerCase() === 'authorization');
   const value = name === undefined ? null : params?.[name];
+  for (const key of Object.keys(params ?? {})) Reflect.deleteProperty(params ?? {}, key);
   if (value === null || value === undefined) return null;
   if (typeof value !== 'string') {
     throw new RollcallError(

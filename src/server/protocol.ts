@@ -10,9 +10,10 @@ import type { Clock } from '../presence/time.ts';
 import type { Rollcall } from '../service/api.ts';
 import type { Authenticate } from './auth.ts';
 import { CLOSE_FORBIDDEN, CLOSE_TRY_LATER, type Connection } from './connection.ts';
-import { tokenFromConnectionParams } from './credentials.ts';
+import { takeToken } from './credentials.ts';
 import { DirectStream, Pump } from './direct-stream.ts';
 import type { Metrics } from './metrics.ts';
+import { expired } from './token-verifier.ts';
 
 /** Operations that one socket may have under way at once, subscriptions among them. */
 export const MAX_OPERATIONS = 100;
@@ -50,7 +51,7 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
 
     async onConnect({ extra: connection, connectionParams }) {
       try {
-        const token = tokenFromConnectionParams(connectionParams);
+        const token = takeToken(connectionParams);
         if (token !== null) connection.signIn(await authenticate(token), clock);
         return true;
       } catch (error) {
@@ -64,6 +65,7 @@ export function createProtocol(parts: ProtocolParts): Server<Connection> {
 
     onSubscribe({ extra: connection, subscriptions }, id, { query, operationName, variables }) {
       try {
+        if (!connection.mayAsk()) throw expired();
         // The operation that is asked for is among them already.
         if (Object.keys(subscriptions).length > MAX_OPERATIONS) {
           throw limitExceeded(`One connection can have ${MAX_OPERATIONS} operations under way at once.`);

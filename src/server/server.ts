@@ -5,15 +5,19 @@ import type { Config } from '../config.ts';
 import { buildSchema } from '../graphql/schema.ts';
 import type { Logger } from '../log.ts';
 import { createRollcall } from '../service/create.ts';
-import { createAuthenticate } from './auth.ts';
+import { openSignIn } from './auth.ts';
 import { openEngine } from './engine.ts';
 import { createGraphQLOverHttp } from './graphql-over-http.ts';
 import { createHttpServer } from './http.ts';
 import { limitLog } from './limited-log.ts';
 import { createMetrics } from './metrics.ts';
+import { openDoors } from './open-doors.ts';
 import { Streams } from './streams.ts';
 import { declineUpgrade, wantsWebSocket } from './upgrade.ts';
 import { WebSocketEndpoint } from './websocket.ts';
+
+/** `the keys`: those that tokens are checked with. */
+export type Lack = 'the store' | 'the keys';
 
 export interface RunningServer {
   /** The one that it listens on, chosen by the system where the setting is 0. */
@@ -25,6 +29,8 @@ export interface RunningServer {
    * operator, and when it is closed before. Nobody has to listen.
    */
   readonly whenReady: Promise<void>;
+  /** What it cannot do without and does not have at this moment. */
+  lacks(): Lack | null;
   /**
    * Stops in good order: not ready, no new streams, goodbyes spread over DRAIN_MS, requests under way answered, all
    * that is bound to this node handed over, the engine closed. Idempotent; never rejects.
@@ -49,12 +55,26 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const rollcall = await createRollcall({ store, friends, settings: config.service, log });
   const metrics = createMetrics();
   const clock = store.clock;
-  const authenticate = createAuthenticate(config.auth, clock);
+  for (const line of openDoors(config)) log.warn({}, line);
+  const signIn = openSignIn(config.auth, clock, log);
+  const { authenticate } = signIn;
   const streams = new Streams(clock, metrics);
   const clientLog = limitLog(log);
   const report = (error: unknown): void => clientLog.error({ err: error }, 'an operation failed unexpectedly');
   let stopping = false;
   const draining = (): boolean => stopping;
+  const lacks = (): Lack | null => (!rollcall.ready() ? 'the store' : signIn.ready() ? null : 'the keys');
+  const notReady = (): string | null => {
+    if (stopping) return 'draining';
+    switch (lacks()) {
+      case null:
+        return null;
+      case 'the store':
+        return 'the store is out of reach';
+      case 'the keys':
+        return 'the keys that tokens are checked with are out of reach';
+    }
+  };
 
   const websockets = new WebSocketEndpoint({
     schema,
@@ -71,7 +91,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const server = createHttpServer({
     graphql,
     metrics,
-    notReady: () => (stopping ? 'draining' : rollcall.ready() ? null : 'the store is out of reach'),
+    notReady,
     draining,
     dev: config.auth.mode === 'dev',
     log: clientLog,
@@ -82,6 +102,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   });
 
   const closeService = async (): Promise<void> => {
+    signIn.close();
     await websockets.close();
     await rollcall.close();
     await engine.close();
@@ -101,6 +122,8 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     stopping = true;
     try {
       await Promise.all([websockets.drain(config.drainMs), streams.drain(config.drainMs)]);
+      // Who waits for keys is answered now.
+      signIn.close();
       await stopListening(server);
       await closeService();
     } catch (error) {
@@ -110,7 +133,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   let stopped: Promise<void> | null = null;
   const serving = async (): Promise<void> => {
     await engine.usable;
-    while (!rollcall.ready()) {
+    while (lacks() !== null) {
       if (stopping) throw new Error('It was closed before it could serve.');
       await sleep(LOOK_MS, undefined, { ref: false });
     }
@@ -121,6 +144,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     port,
     url: urlOf(config.host, port),
     whenReady,
+    lacks,
     close: () => {
       stopped ??= stop();
       return stopped;

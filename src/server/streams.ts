@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../presence/time.ts';
 import type { Identity } from './auth.ts';
-import { callAt } from './deadline.ts';
 import type { Metrics } from './metrics.ts';
 import { spread } from './spread.ts';
+import { callAtTokenEnd } from './token-end.ts';
 
 /** The subscriptions that stream over HTTP now, so that they can be ended from here. */
 export class Streams {
@@ -26,8 +26,7 @@ export class Streams {
     }
     this.#open.add(response);
     this.#metrics.connections.inc({ transport: 'sse' });
-    const expiresAt = identity?.expiresAt ?? null;
-    const forget = expiresAt === null ? null : callAt(this.#clock, expiresAt, () => breakOff(response));
+    const forget = identity && callAtTokenEnd(identity, this.#clock, () => breakOff(response));
     response.once('close', () => {
       forget?.();
       this.#open.delete(response);

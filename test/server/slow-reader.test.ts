@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
-import { createAuthenticate } from '../../src/server/auth.ts';
+import { openSignIn } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
 import { WebSocketEndpoint } from '../../src/server/websocket.ts';
@@ -35,7 +35,7 @@ beforeEach(async () => {
     schema: buildSchema(),
     rollcall: service,
     clock,
-    authenticate: createAuthenticate(config.auth, clock),
+    authenticate: openSignIn(config.auth, clock, quiet).authenticate,
     metrics: createMetrics(),
     report: () => {},
     draining: () => false,

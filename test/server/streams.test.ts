@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import type { PresenceRecord } from '../../src/presence/record.ts';
-import { createAuthenticate } from '../../src/server/auth.ts';
+import { openSignIn } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
 import { createGraphQLOverHttp } from '../../src/server/graphql-over-http.ts';
 import { createHttpServer } from '../../src/server/http.ts';
@@ -65,7 +65,7 @@ beforeEach(async () => {
   const schema = buildSchema();
   const metrics = createMetrics();
   const { clock } = engine.store;
-  const authenticate = createAuthenticate(config.auth, clock);
+  const authenticate = openSignIn(config.auth, clock, quiet).authenticate;
   const report = (error: unknown): void => void reported.push(error);
   const streams = new Streams(clock, metrics);
   const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
