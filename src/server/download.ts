@@ -16,6 +16,7 @@ export async function downloadText(url: string, { maxBytes, timeoutMs, signal }:
   const abort = (): void => giveUp.abort();
   const timer = setTimeout(abort, timeoutMs);
   signal.addEventListener('abort', abort);
+  if (signal.aborted) abort();
   try {
     const headers = { accept: 'application/jwk-set+json, application/json' };
     const response = await fetch(url, { headers, redirect: 'manual', signal: giveUp.signal });

@@ -75,7 +75,7 @@ export class KeySet {
     if (this.#keys === known) await (coolingDown || this.#failures > 0 ? this.#pending : this.#fetch());
     const current = await this.keys();
     if (current !== known) return current;
-    if (this.#failures > 0) throw outOfReach();
+    if (this.#failures > 0 || this.#closing.signal.aborted) throw outOfReach();
     return null;
   }
 

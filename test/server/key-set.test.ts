@@ -296,4 +296,15 @@ describe('a set that cannot be had', () => {
     expect(await asked).toBe(UNAVAILABLE);
     expect(log).toEqual([]);
   });
+
+  test('once it is closed the keys known go on being good, and others are looked for no more', async () => {
+    open();
+    expect(await as(old)).toBe('ada');
+    await pass(COOLDOWN_MS);
+    signIn.close();
+    jwks.serve(old, next);
+    expect(await as(old)).toBe('ada');
+    expect(await as(next)).toBe(UNAVAILABLE);
+    expect(jwks.asked).toBe(1);
+  });
 });
