@@ -82,6 +82,19 @@ export class RawSocket {
     return this.#when(() => this.#close);
   }
 
+  /** As `closed`, for as long as it takes, and for tests whose time is not that of sockets. */
+  onClose(): Promise<Close> {
+    if (this.#close !== null) return Promise.resolve(this.#close);
+    return new Promise((resolve) => {
+      this.#socket.once('close', (code, reason) => resolve({ code, reason: String(reason) }));
+    });
+  }
+
+  /** What has come and nobody has asked for. */
+  get heard(): readonly Message[] {
+    return this.#heard;
+  }
+
   get open(): boolean {
     return this.#close === null;
   }

@@ -8,7 +8,7 @@ import { buildSchema } from '../../src/graphql/schema.ts';
 import { UpdateWriters } from '../../src/graphql/update-writers.ts';
 import type { PresenceRecord } from '../../src/presence/record.ts';
 import type { RosterOptions, UpdateFeed } from '../../src/roster/update.ts';
-import { createAuthenticate } from '../../src/server/auth.ts';
+import { openSignIn } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
 import { createGraphQLOverHttp } from '../../src/server/graphql-over-http.ts';
 import { createHttpServer } from '../../src/server/http.ts';
@@ -82,7 +82,7 @@ beforeEach(async () => {
   const documents = new Documents(schema);
   const metrics = createMetrics();
   const { clock } = engine.store;
-  const authenticate = createAuthenticate(config.auth, clock);
+  const authenticate = openSignIn(config.auth, clock, quiet).authenticate;
   const report = (error: unknown): void => void reported.push(error);
   const writers = new UpdateWriters(schema);
   const limits = createLimits(config.limits, clock);
