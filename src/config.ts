@@ -16,6 +16,8 @@ export interface Config extends EngineConfig {
   readonly port: number;
   readonly auth: AuthConfig;
   readonly allowedOrigins: AllowedOrigins;
+  /** Clients can ask for the schema, and GraphiQL is shown. */
+  readonly introspection: boolean;
   readonly service: ServiceSettings;
   /** Over which a stopping node spreads its goodbyes. */
   readonly drainMs: Millis;
@@ -55,6 +57,7 @@ export function loadConfig(env: Environment, flags: Flags = {}): Config {
     port: settings.PORT,
     auth: authOf(settings, production),
     allowedOrigins: settings.ALLOWED_ORIGINS ?? (production ? [] : 'local'),
+    introspection: settings.INTROSPECTION === undefined ? !production : settings.INTROSPECTION === 'on',
     service: {
       heartbeatIntervalMs: settings.HEARTBEAT_INTERVAL_MS,
       heartbeatToleranceMs: settings.HEARTBEAT_TOLERANCE_MS,

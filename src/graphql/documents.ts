@@ -10,6 +10,7 @@ import {
 } from 'graphql';
 import { badInput, type RollcallError } from '../errors.ts';
 import { type ReportUnexpected, toClientError } from './errors.ts';
+import { introspectionRules, isClosed } from './introspection.ts';
 import { MAX_TOKENS, SelectionBoundsRule } from './selection-bounds.ts';
 import { UnconditionalSubscriptionRule } from './subscription-root.ts';
 
@@ -79,8 +80,11 @@ function documentFor(
   try {
     document = parse(query, { maxTokens: MAX_TOKENS });
     // The bounds come first, by themselves: some of the other rules take time that grows with the square of what they read.
-    for (const rules of [[SelectionBoundsRule], [...specifiedRules, UnconditionalSubscriptionRule]]) {
-      const errors = validate(schema, document, rules, { maxErrors: MAX_ERRORS });
+    for (const rules of [
+      [SelectionBoundsRule],
+      [...specifiedRules, UnconditionalSubscriptionRule, ...introspectionRules(schema)],
+    ]) {
+      const errors = validate(schema, document, rules, { maxErrors: MAX_ERRORS, hideSuggestions: isClosed(schema) });
       if (errors.length > 0) return { errors: errors.map((error) => toClientError(error, report)) };
     }
   } catch (error) {
