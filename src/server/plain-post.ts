@@ -1,32 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { prepare } from '../graphql/documents.ts';
 import { executeOperation } from '../graphql/execute.ts';
+import { MAX_BODY_BYTES } from './answer.ts';
 import type { Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
 import { resultTypeFor } from './media-types.ts';
-import { type GraphQLOverHttp, MAX_BODY_BYTES } from './yoga.ts';
+import type { GraphQLOverHttp } from './yoga.ts';
 
-/** Whether `answerPost` may be asked: the body is short enough, of known length, and JSON by its headers. */
-export function isPlainPost({ method, headers }: IncomingMessage): boolean {
-  const length = headers['content-length'];
-  return (
-    method === 'POST' &&
-    // Browsers of other origins have to be given headers, or refused.
-    headers.origin === undefined &&
-    headers['content-encoding'] === undefined &&
-    headers.expect === undefined &&
-    length !== undefined &&
-    Number(length) <= MAX_BODY_BYTES &&
-    /^application\/json(?:; ?charset=utf-8)?$/i.test(headers['content-type'] ?? '') &&
-    resultTypeFor(headers.accept ?? null) !== null
-  );
-}
-
-/** Null when the client went away before it had sent all of it. */
-export function readBody(request: IncomingMessage): Promise<Buffer | null> {
+/** Null when the client went away before it had sent all of it, `too long` beyond MAX_BODY_BYTES; the rest is not read then. */
+export function readBody(request: IncomingMessage): Promise<Buffer | 'too long' | null> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => void chunks.push(chunk));
+    let length = 0;
+    const take = (chunk: Buffer): void => {
+      length += chunk.length;
+      if (length <= MAX_BODY_BYTES) {
+        chunks.push(chunk);
+        return;
+      }
+      request.off('data', take);
+      resolve('too long');
+    };
+    request.on('data', take);
     request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     request.once('close', () => resolve(null));
   });
@@ -42,7 +37,8 @@ export async function answerPost(
   response: ServerResponse,
   body: Buffer,
 ): Promise<boolean> {
-  const asked = parse(body);
+  const type = resultTypeFor(request.headers.accept ?? null);
+  const asked = type === null ? null : parse(body);
   if (asked === null) return false;
   const { schema, report, rollcall, metrics } = options;
   const prepared = prepare(schema, asked, report);
@@ -72,7 +68,7 @@ export async function answerPost(
   metrics.operations.inc({ transport: 'http', type: prepared.operation.operation });
   const text = JSON.stringify(result);
   response.writeHead(200, {
-    'content-type': `${resultTypeFor(request.headers.accept ?? null)}; charset=utf-8`,
+    'content-type': `${type}; charset=utf-8`,
     'content-length': Buffer.byteLength(text),
   });
   response.end(text);

@@ -2,15 +2,18 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
+import { closeSchema } from '../graphql/introspection.ts';
 import { buildSchema } from '../graphql/schema.ts';
 import type { Logger } from '../log.ts';
 import { createRollcall } from '../service/create.ts';
 import { createAuthenticate } from './auth.ts';
 import { openEngine } from './engine.ts';
+import { createGraphiQLPage } from './graphiql.ts';
 import { createGraphQLOverHttp } from './graphql-over-http.ts';
 import { createHttpServer } from './http.ts';
 import { limitLog } from './limited-log.ts';
 import { createMetrics } from './metrics.ts';
+import { createBrowserRules } from './origin.ts';
 import { Streams } from './streams.ts';
 import { declineUpgrade, wantsWebSocket } from './upgrade.ts';
 import { WebSocketEndpoint } from './websocket.ts';
@@ -42,7 +45,8 @@ const LAST_REQUESTS_MS = 5_000;
  * with the system's error when it cannot listen; then nothing is left open.
  */
 export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
-  const schema = buildSchema();
+  const schema = config.introspection ? buildSchema() : closeSchema(buildSchema());
+  const rules = createBrowserRules(config);
   const engine = openEngine(config, log);
   const { store, friends } = engine;
   engine.usable.catch(() => {});
@@ -61,15 +65,17 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     rollcall,
     clock,
     authenticate,
-    allowedOrigins: config.allowedOrigins,
+    rules,
     metrics,
     report,
     draining,
     log: clientLog,
   });
-  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
+  const graphql = createGraphQLOverHttp({ schema, rollcall, authenticate, metrics, report, streams });
   const server = createHttpServer({
     graphql,
+    page: config.introspection ? createGraphiQLPage(config.auth.mode === 'dev') : null,
+    rules,
     metrics,
     notReady: () => (stopping ? 'draining' : rollcall.ready() ? null : 'the store is out of reach'),
     draining,

@@ -10,6 +10,7 @@ import { openEngine } from '../../src/server/engine.ts';
 import { createGraphQLOverHttp } from '../../src/server/graphql-over-http.ts';
 import { createHttpServer } from '../../src/server/http.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
+import { createBrowserRules } from '../../src/server/origin.ts';
 import { Streams } from '../../src/server/streams.ts';
 import { WebSocketEndpoint } from '../../src/server/websocket.ts';
 import { createRollcall } from '../../src/service/create.ts';
@@ -68,10 +69,12 @@ beforeEach(async () => {
   const authenticate = createAuthenticate(config.auth, clock);
   const report = (error: unknown): void => void reported.push(error);
   const streams = new Streams(clock, metrics);
-  const graphql = createGraphQLOverHttp({ config, schema, rollcall, authenticate, metrics, report, streams });
+  const graphql = createGraphQLOverHttp({ schema, rollcall, authenticate, metrics, report, streams });
   const draining = (): boolean => false;
   server = createHttpServer({
     graphql,
+    page: null,
+    rules: createBrowserRules(config),
     metrics,
     notReady: () => null,
     draining,
@@ -86,7 +89,7 @@ beforeEach(async () => {
     metrics,
     report,
     draining,
-    allowedOrigins: 'local',
+    rules: createBrowserRules(config),
     log: quiet,
     keepAliveMs: KEEP_ALIVE_MS,
   });
