@@ -16,6 +16,8 @@ export interface Message {
 
 export interface SocketOptions {
   readonly origin?: string;
+  /** The Host header, where it is another one than that of the address. */
+  readonly host?: string;
   readonly path?: string;
   readonly protocols?: readonly string[];
 }
@@ -42,8 +44,11 @@ export class RawSocket {
 
   /** Resolves when it is open; rejects when the server does not take it. `url` is the server's, without a path. */
   static async open(url: string, options: SocketOptions = {}): Promise<RawSocket> {
-    const { origin, path = '/graphql', protocols = ['graphql-transport-ws'] } = options;
-    const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, [...protocols], origin ? { origin } : {});
+    const { origin, host, path = '/graphql', protocols = ['graphql-transport-ws'] } = options;
+    const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, [...protocols], {
+      ...(origin ? { origin } : {}),
+      ...(host ? { headers: { host } } : {}),
+    });
     const raw = new RawSocket(socket);
     await once(socket, 'open');
     return raw;
