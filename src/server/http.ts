@@ -6,7 +6,7 @@ import { passGate } from './gate.ts';
 import { type GraphiQLPage, sendPage, wantsPage } from './graphiql.ts';
 import { LINE_OPTIONS, Lines } from './lines.ts';
 import type { Metrics } from './metrics.ts';
-import { type BrowserRules, hostRefusal } from './origin.ts';
+import type { BrowserRules } from './origin.ts';
 import { setSecurityHeaders } from './security-headers.ts';
 import { sendResponse } from './send-response.ts';
 import { wantsWebSocket } from './upgrade.ts';
@@ -61,7 +61,7 @@ export function pathOf(request: IncomingMessage): string | null {
 }
 
 async function answer(parts: HttpParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const wrongHost = hostRefusal(parts.rules, request);
+  const wrongHost = parts.rules.hostRefusal(request);
   if (wrongHost !== null) {
     discardBody(request);
     return answerText(response, wrongHost.status, wrongHost.reason);

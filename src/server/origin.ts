@@ -9,19 +9,44 @@ const LOCAL = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 export interface BrowserRules {
   /** `origin` and `host` are the headers of the request. */
   allowsOrigin(origin: string | undefined, host: string | undefined): boolean;
-  allowsHost(host: string): boolean;
+  /** Why a request is not for us, going by its Host header; null when it may be. */
+  hostRefusal(request: IncomingMessage): Refusal | null;
+}
+
+/** A status and one line. */
+export interface Refusal {
+  readonly status: number;
+  readonly reason: string;
 }
 
 export type RulesConfig = Pick<Config, 'allowedOrigins' | 'auth' | 'host'>;
 
 export function createBrowserRules(config: RulesConfig): BrowserRules {
   const { allowedOrigins, auth } = config;
+  // Hardly anybody has two names, so the last one is all that has to be remembered.
+  let lastAllowed: string | null = null;
   return {
     allowsOrigin: (origin, host) => isAllowedOrigin(origin, host, allowedOrigins),
     // Where anybody can sign in as anybody, nothing but the way to us keeps strangers out.
-    allowsHost: auth.mode === 'dev' ? (host) => isOurName(host, config) : () => true,
+    hostRefusal: ({ headers: { host }, httpVersion }) => {
+      if (host === undefined) return httpVersion === '1.0' ? null : MISSING_HOST;
+      if (host === lastAllowed) return null;
+      // Addresses are made of it.
+      if (!URL.canParse(`http://${host}/`)) return NO_HOST;
+      // Where anybody can sign in as anybody, nothing but the way to us keeps strangers out.
+      if (auth.mode === 'dev' && !isOurName(host, config)) return WRONG_HOST;
+      lastAllowed = host;
+      return null;
+    },
   };
 }
+
+const MISSING_HOST: Refusal = { status: 400, reason: 'The Host header is missing.' };
+const NO_HOST: Refusal = { status: 400, reason: 'The Host header names no host.' };
+const WRONG_HOST: Refusal = {
+  status: 421,
+  reason: 'With the development sign-in only local names lead here, and those that ALLOWED_ORIGINS has.',
+};
 
 /** Whoever sends no origin is no browser, or a page that can only read what it could read anyway: one of ours. */
 function isAllowedOrigin(origin: string | undefined, host: string | undefined, allowed: AllowedOrigins): boolean {
@@ -46,20 +71,4 @@ function isOurName(host: string, { allowedOrigins, host: own }: RulesConfig): bo
 
 function nameOf(host: string): string | null {
   return URL.canParse(`http://${host}/`) ? new URL(`http://${host}/`).hostname.replace(/\.$/, '') : null;
-}
-
-/** Why a request is not for us, going by its Host header; null when it may be. */
-export function hostRefusal(
-  rules: BrowserRules,
-  { headers: { host }, httpVersion }: IncomingMessage,
-): { readonly status: number; readonly reason: string } | null {
-  if (host === undefined) {
-    return httpVersion === '1.0' ? null : { status: 400, reason: 'The Host header is missing.' };
-  }
-  // Addresses are made of it.
-  if (!URL.canParse(`http://${host}/`)) return { status: 400, reason: 'The Host header names no host.' };
-  if (rules.allowsHost(host)) return null;
-  const reason =
-    'With the development sign-in only local names lead here; others by ALLOWED_ORIGINS, as http://name:port.';
-  return { status: 421, reason };
 }

@@ -8,7 +8,7 @@ import { answerRaw } from './answer.ts';
 import { CLOSE_BAD_REQUEST, CLOSE_RESTARTING, Connection } from './connection.ts';
 import { GRAPHQL_PATH, pathOf } from './http.ts';
 import { KeepAlive } from './keep-alive.ts';
-import { type BrowserRules, hostRefusal } from './origin.ts';
+import type { BrowserRules, Refusal } from './origin.ts';
 import { createProtocol, type ProtocolParts } from './protocol.ts';
 import { spread } from './spread.ts';
 
@@ -83,7 +83,7 @@ export class WebSocketEndpoint {
   #refusal(request: IncomingMessage): Refusal | null {
     const { rules, draining } = this.#parts;
     const { origin, host } = request.headers;
-    const wrongHost = hostRefusal(rules, request);
+    const wrongHost = rules.hostRefusal(request);
     if (wrongHost) return wrongHost;
     if (pathOf(request) !== GRAPHQL_PATH) return { status: 404, reason: `Nothing here. GraphQL is at ${GRAPHQL_PATH}` };
     if (!rules.allowsOrigin(origin, host)) {
@@ -143,9 +143,4 @@ export class WebSocketEndpoint {
 /** A message that only servers send: the library throws where the protocol has it close the socket. */
 function isServersMessage(error: unknown): error is Error {
   return error instanceof Error && error.message.startsWith('Unexpected message of type ');
-}
-
-interface Refusal {
-  readonly status: number;
-  readonly reason: string;
 }
