@@ -17,6 +17,10 @@ export interface Config extends EngineConfig {
   readonly port: number;
   readonly auth: AuthConfig;
   readonly allowedOrigins: AllowedOrigins;
+  /** Clients can ask for the schema. */
+  readonly introspection: boolean;
+  /** It needs the schema, and runs what is typed there. */
+  readonly graphiql: boolean;
   readonly persistedDocuments: PersistedDocumentsConfig;
   readonly limits: LimitsConfig;
   readonly service: ServiceSettings;
@@ -75,6 +79,7 @@ export function loadConfig(env: Environment, flags: Flags = {}): Config {
       'PERSISTED_DOCUMENTS_ONLY is true, but PERSISTED_DOCUMENTS names no file: nothing could be run.',
     );
   }
+  const introspection = settings.INTROSPECTION === undefined ? !production : settings.INTROSPECTION === 'on';
   return {
     ...engineOf(settings),
     production,
@@ -82,6 +87,8 @@ export function loadConfig(env: Environment, flags: Flags = {}): Config {
     port: settings.PORT,
     auth: authOf(settings, production),
     allowedOrigins: settings.ALLOWED_ORIGINS ?? (production ? [] : 'local'),
+    introspection,
+    graphiql: introspection && !settings.PERSISTED_DOCUMENTS_ONLY,
     persistedDocuments: { file: settings.PERSISTED_DOCUMENTS ?? null, only: settings.PERSISTED_DOCUMENTS_ONLY },
     limits: {
       connectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,

@@ -65,6 +65,9 @@ export const settingsSchema = z.object({
   ALLOWED_ORIGINS: reads(parseOrigins)
     .optional()
     .describe('origins of browser pages that may connect; none in production, else any local one'),
+  INTROSPECTION: oneOf(['on', 'off'])
+    .optional()
+    .describe('whether clients can ask for the schema, and GraphiQL is shown: off in production, else on'),
   PERSISTED_DOCUMENTS: z
     .string()
     .optional()

@@ -7,27 +7,21 @@ import { tokenFromHeader } from './credentials.ts';
 import { resultTypeFor } from './media-types.ts';
 import type { GraphQLOverHttp } from './yoga.ts';
 
-/** Whether `answerPost` may be asked: the body is short enough, of known length, and JSON by its headers. */
-export function isPlainPost({ method, headers }: IncomingMessage, maxBytes: number): boolean {
-  const length = headers['content-length'];
-  return (
-    method === 'POST' &&
-    // Browsers of other origins have to be given headers, or refused.
-    headers.origin === undefined &&
-    headers['content-encoding'] === undefined &&
-    headers.expect === undefined &&
-    length !== undefined &&
-    Number(length) <= maxBytes &&
-    /^application\/json(?:; ?charset=utf-8)?$/i.test(headers['content-type'] ?? '') &&
-    resultTypeFor(headers.accept ?? null) !== null
-  );
-}
-
-/** Null when the client went away before it had sent all of it. */
-export function readBody(request: IncomingMessage): Promise<Buffer | null> {
+/** Null when the client went away before it had sent all of it, `too long` beyond `maxBytes`; the rest is not read then. */
+export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | 'too long' | null> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => void chunks.push(chunk));
+    let length = 0;
+    const take = (chunk: Buffer): void => {
+      length += chunk.length;
+      if (length <= maxBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      request.off('data', take);
+      resolve('too long');
+    };
+    request.on('data', take);
     request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     request.once('close', () => resolve(null));
   });
@@ -44,7 +38,8 @@ export async function answerPost(
   response: ServerResponse,
   body: Buffer,
 ): Promise<boolean> {
-  const asked = parse(body);
+  const type = resultTypeFor(request.headers.accept ?? null);
+  const asked = type === null ? null : parse(body);
   if (asked === null) return false;
   const { schema, documents, report, rollcall, metrics } = options;
   const prepared = documents.prepare(asked, report);

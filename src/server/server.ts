@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
+import { closeSchema } from '../graphql/introspection.ts';
 import { buildSchema } from '../graphql/schema.ts';
 import { UpdateWriters } from '../graphql/update-writers.ts';
 import type { Logger } from '../log.ts';
@@ -9,12 +10,14 @@ import { createRollcall } from '../service/create.ts';
 import { MonotonicClock } from '../store/monotonic-clock.ts';
 import { openSignIn } from './auth.ts';
 import { openEngine } from './engine.ts';
+import { createGraphiQLPage } from './graphiql.ts';
 import { createGraphQLOverHttp } from './graphql-over-http.ts';
 import { createHttpServer } from './http.ts';
 import { limitLog } from './limited-log.ts';
 import { createLimits } from './limits.ts';
 import { createMetrics } from './metrics.ts';
 import { openDoors } from './open-doors.ts';
+import { createBrowserRules } from './origin.ts';
 import { openDocuments } from './persisted-documents.ts';
 import { Streams } from './streams.ts';
 import { declineUpgrade, wantsWebSocket } from './upgrade.ts';
@@ -52,8 +55,9 @@ const LAST_REQUESTS_MS = 5_000;
  * with the system's error when it cannot listen; then nothing is left open.
  */
 export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
-  const schema = buildSchema();
+  const schema = config.introspection ? buildSchema() : closeSchema(buildSchema());
   const documents = await openDocuments(schema, config.persistedDocuments, config.limits.query);
+  const rules = createBrowserRules(config);
   const engine = openEngine(config, log);
   const { store, friends } = engine;
   engine.usable.catch(() => {});
@@ -91,15 +95,14 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     rollcall,
     clock,
     authenticate,
-    allowedOrigins: config.allowedOrigins,
     limits,
+    rules,
     metrics,
     report,
     draining,
     log: clientLog,
   });
   const graphql = createGraphQLOverHttp({
-    config,
     schema,
     documents,
     limits,
@@ -112,6 +115,9 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   });
   const server = createHttpServer({
     graphql,
+    page: config.graphiql ? createGraphiQLPage(config.auth.mode === 'dev') : null,
+    rules,
+    maxBodyBytes: config.limits.messageBytes,
     metrics,
     notReady,
     draining,

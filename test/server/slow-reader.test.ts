@@ -10,6 +10,7 @@ import { openSignIn } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
 import { createLimits } from '../../src/server/limits.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
+import { createBrowserRules } from '../../src/server/origin.ts';
 import { WebSocketEndpoint } from '../../src/server/websocket.ts';
 import { createRollcall, type RunningRollcall } from '../../src/service/create.ts';
 import { quiet } from '../support/quiet.ts';
@@ -46,7 +47,7 @@ beforeEach(async () => {
     metrics: createMetrics(),
     report: () => {},
     draining: () => false,
-    allowedOrigins: 'local',
+    rules: createBrowserRules(config),
     log: quiet,
     keepAliveMs: KEEP_ALIVE_MS,
   });

@@ -14,6 +14,7 @@ import { createGraphQLOverHttp } from '../../src/server/graphql-over-http.ts';
 import { createHttpServer } from '../../src/server/http.ts';
 import { createLimits } from '../../src/server/limits.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
+import { createBrowserRules } from '../../src/server/origin.ts';
 import { Streams } from '../../src/server/streams.ts';
 import { WebSocketEndpoint } from '../../src/server/websocket.ts';
 import { createRollcall } from '../../src/service/create.ts';
@@ -88,7 +89,6 @@ beforeEach(async () => {
   const limits = createLimits(config.limits, clock);
   const streams = new Streams(clock, metrics, limits);
   const graphql = createGraphQLOverHttp({
-    config,
     schema,
     documents,
     limits,
@@ -102,6 +102,9 @@ beforeEach(async () => {
   const draining = (): boolean => false;
   server = createHttpServer({
     graphql,
+    page: null,
+    rules: createBrowserRules(config),
+    maxBodyBytes: config.limits.messageBytes,
     metrics,
     notReady: () => null,
     draining,
@@ -119,7 +122,7 @@ beforeEach(async () => {
     metrics,
     report,
     draining,
-    allowedOrigins: 'local',
+    rules: createBrowserRules(config),
     log: quiet,
     keepAliveMs: KEEP_ALIVE_MS,
     initWaitMs: INIT_WAIT_MS,

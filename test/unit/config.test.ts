@@ -60,6 +60,39 @@ describe('settings that are wrong by themselves', () => {
       { ALLOWED_ORIGINS: 'https://a.example/path' },
       'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "https://a.example/path" is none.',
     ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, null' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "null" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, https://*.a.example' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "https://*.a.example" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, app.example.com' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "app.example.com" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, localhost:3000' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "localhost:3000" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, wss://a.example' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "wss://a.example" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, file://a' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "file://a" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, https://user@a.example' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "https://user@a.example" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, https://a.example:99999' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "https://a.example:99999" is none.',
+    ],
+    [{ INTROSPECTION: 'yes' }, 'INTROSPECTION must be one of on, off; it is "yes".'],
     [{ PERSISTED_DOCUMENTS_ONLY: 'yes' }, 'PERSISTED_DOCUMENTS_ONLY must be one of true, false; it is "yes".'],
     [{ DATABASE_URL: 'mysql://db' }, 'DATABASE_URL must be postgres://… or file:DIRECTORY.'],
   ];
@@ -176,6 +209,8 @@ test('without any setting: the defaults of the contract', () => {
       messageBytes: 1_048_576,
       query: DEFAULT_BOUNDS,
     },
+    introspection: true,
+    graphiql: true,
     service: {
       heartbeatIntervalMs: 30_000,
       heartbeatToleranceMs: 5_000,
@@ -244,4 +279,12 @@ test('a secret is in no text that is made of the settings', () => {
   for (const text of [JSON.stringify(config), inspect(config, { depth: 9 }), String(config.redis?.password)]) {
     expect(text).not.toContain('nobody should');
   }
+});
+
+test('the schema is told in development, and in production where it is asked for', () => {
+  const production = { NODE_ENV: 'production', JWT_SECRET: SECRET };
+  expect(loadConfig({}).introspection).toBe(true);
+  expect(loadConfig({ INTROSPECTION: 'off' }).introspection).toBe(false);
+  expect(loadConfig(production).introspection).toBe(false);
+  expect(loadConfig({ ...production, INTROSPECTION: 'on' }).introspection).toBe(true);
 });
