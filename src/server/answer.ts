@@ -36,6 +36,12 @@ export function answerError(request: IncomingMessage, response: ServerResponse, 
   );
 }
 
+/** The body is longer than `maxBytes`. */
+export function answerTooLong(request: IncomingMessage, response: ServerResponse, maxBytes: number): void {
+  const message = `The body is longer than ${maxBytes} bytes.`;
+  answerError(request, response, { status: 413, code: 'BAD_USER_INPUT', message, argument: 'query' });
+}
+
 /** Nobody reads the body: what comes is thrown away, so that the connection can be used again. */
 export function discardBody(request: IncomingMessage): void {
   let discarded = 0;

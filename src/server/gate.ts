@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { answerError } from './answer.ts';
+import { answerError, answerTooLong } from './answer.ts';
+import { isJson } from './media-types.ts';
 import type { BrowserRules } from './origin.ts';
 
 const METHODS = 'GET, POST, OPTIONS';
@@ -66,11 +67,6 @@ export function passGate(
   }
 }
 
-export function answerTooLong(request: IncomingMessage, response: ServerResponse, maxBytes: number): void {
-  const message = `The body is longer than ${maxBytes} bytes.`;
-  answerError(request, response, { status: 413, code: 'BAD_USER_INPUT', message, argument: 'query' });
-}
-
 function answerPreflight(request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   response.statusCode = 204;
@@ -91,10 +87,4 @@ function isPreflighted({ headers }: IncomingMessage): boolean {
     headers['apollo-require-preflight'] !== undefined ||
     isJson(headers['content-type'])
   );
-}
-
-/** By the type itself: parameters can be made to hold anything. */
-function isJson(contentType: string | undefined): boolean {
-  const type = contentType?.split(';', 1)[0]?.trim().toLowerCase();
-  return type === 'application/json' || type === 'application/graphql+json';
 }

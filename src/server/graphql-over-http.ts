@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CompiledOperations } from '../graphql/compiled-operation.ts';
-import { answerTooLong } from './gate.ts';
+import { answerTooLong } from './answer.ts';
 import { answerPost, readBody } from './plain-post.ts';
 import { createYogaServer, type GraphQLOverHttp } from './yoga.ts';
 

@@ -19,7 +19,7 @@ export interface HttpParts extends GateOptions {
   /** Null when requests can be served, else in a few words why not. */
   readonly notReady: () => string | null;
   readonly draining: () => boolean;
-  /** There is a page at `/`. */
+  /** `/` leads to the page. */
   readonly dev: boolean;
   readonly log: Logger;
 }

@@ -19,7 +19,7 @@ export const LINE_OPTIONS: ServerOptions = {
   requestTimeout: REQUEST_TIMEOUT_MS,
   // Both are noticed this much later at most.
   connectionsCheckingInterval: 1_000,
-  // It would be answered without our headers; `takeRequest` sees to it.
+  // It would be answered without our headers; `hostRefusal` sees to it.
   requireHostHeader: false,
 };
 

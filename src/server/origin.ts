@@ -27,7 +27,6 @@ export function createBrowserRules(config: RulesConfig): BrowserRules {
   let lastAllowed: string | null = null;
   return {
     allowsOrigin: (origin, host) => isAllowedOrigin(origin, host, allowedOrigins),
-    // Where anybody can sign in as anybody, nothing but the way to us keeps strangers out.
     hostRefusal: ({ headers: { host }, httpVersion }) => {
       if (host === undefined) return httpVersion === '1.0' ? null : MISSING_HOST;
       if (host === lastAllowed) return null;

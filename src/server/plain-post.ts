@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toBinary } from '../graphql/binary-text.ts';
 import type { CompiledOperations } from '../graphql/compiled-operation.ts';
-import type { OperationRequest } from '../graphql/documents.ts';
+import { parseObject } from '../graphql/json.ts';
+import { type AskedOperation, askedOperation } from './asked-operation.ts';
 import type { Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
 import { resultTypeFor } from './media-types.ts';
@@ -78,28 +79,11 @@ export async function answerPost(
   return true;
 }
 
-interface Asked extends OperationRequest {
-  readonly variables: Readonly<Record<string, unknown>> | null | undefined;
-}
+/** What a POST may hold; Yoga says of anything else that it does not know it. */
+const PARAMS: ReadonlySet<string> = new Set(['query', 'documentId', 'extensions', 'operationName', 'variables']);
 
 /** Null for whatever is not a request of the plainest form. */
-function parse(body: Buffer): Asked | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(body.toString('utf8'));
-  } catch {
-    return null;
-  }
-  if (!isObject(value)) return null;
-  const { query, documentId, extensions, operationName, variables, ...rest } = value;
-  if (Object.keys(rest).length > 0) return null;
-  if (query !== undefined && query !== null && typeof query !== 'string') return null;
-  if (extensions !== undefined && extensions !== null && !isObject(extensions)) return null;
-  if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return null;
-  if (variables !== undefined && variables !== null && !isObject(variables)) return null;
-  return { query, documentId, extensions, operationName, variables };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function parse(body: Buffer): AskedOperation | null {
+  const params = parseObject(body.toString('utf8'));
+  return params !== null && Object.keys(params).every((name) => PARAMS.has(name)) ? askedOperation(params) : null;
 }

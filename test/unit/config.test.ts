@@ -288,3 +288,14 @@ test('the schema is told in development, and in production where it is asked for
   expect(loadConfig(production).introspection).toBe(false);
   expect(loadConfig({ ...production, INTROSPECTION: 'on' }).introspection).toBe(true);
 });
+
+test.each([
+  [{}, true, true],
+  [{ INTROSPECTION: 'off' }, false, false],
+  [{ NODE_ENV: 'production', JWT_SECRET: SECRET }, false, false],
+  [{ NODE_ENV: 'production', JWT_SECRET: SECRET, INTROSPECTION: 'on' }, true, true],
+  [{ PERSISTED_DOCUMENTS: 'file.json', PERSISTED_DOCUMENTS_ONLY: 'true' }, true, false],
+  [{ PERSISTED_DOCUMENTS: 'file.json', PERSISTED_DOCUMENTS_ONLY: 'true', INTROSPECTION: 'on' }, true, false],
+])('rule 15.7: with %j the schema is told: %s, and there is GraphiQL: %s', (env, introspection, graphiql) => {
+  expect(loadConfig(env)).toMatchObject({ introspection, graphiql });
+});
