@@ -44,14 +44,15 @@ export class DirectAnswers {
    */
   take(text: string, connection: Connection): Promise<void> | null {
     const { library } = connection;
-    // Whoever may not is told so by the library.
-    if (!library?.acknowledged || !connection.mayAsk()) return null;
+    if (!library?.acknowledged) return null;
     const asked = parse(text);
     if (asked === null || asked.id in library.subscriptions) return null;
     const { schema, documents, rollcall, limits, report } = this.#parts;
     if (Object.keys(library.subscriptions).length >= limits.config.operationsPerSocket) return null;
     const prepared = documents.recall(asked);
     if (prepared === null || prepared.operation.operation === 'subscription') return null;
+    // Whoever may not is told so by the library.
+    if (!connection.mayAsk()) return null;
     if (connection.caller && limits.operations.begin(connection.caller.userId)) return null;
     this.#counters[prepared.operation.operation].inc();
     const { document } = prepared;

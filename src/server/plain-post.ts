@@ -72,7 +72,7 @@ export async function answerPost(
   metrics.operations.inc({ transport: 'http', type: prepared.operation.operation });
   const text = typeof result === 'string' ? result : toBinary(JSON.stringify(result));
   response.writeHead(200, {
-    'content-type': `${resultTypeFor(request.headers.accept ?? null)}; charset=utf-8`,
+    'content-type': `${type}; charset=utf-8`,
     'content-length': text.length,
   });
   response.end(text, 'latin1');

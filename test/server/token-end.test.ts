@@ -150,6 +150,9 @@ describe('on a server', () => {
     await vi.advanceTimersByTimeAsync(expiresAt - Date.now());
     await told();
     const still = sockets.find((candidate) => candidate.open);
+    // It asks for nothing.
+    still?.say({ type: 'ping' });
+    expect(await still?.hear()).toEqual({ type: 'pong' });
     still?.ask('late', SET);
     expect(await still?.onClose()).toEqual({ code: 4403, reason: 'The token has expired.' });
     expect(still?.heard).toEqual([]);
