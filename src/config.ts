@@ -3,6 +3,7 @@ import type { AllowedOrigins } from './config/origins.ts';
 import type { RedisLocation } from './config/redis-location.ts';
 import { Secret } from './config/secret.ts';
 import { type Environment, type Flags, type LogLevel, readSettings, type Settings } from './config/settings.ts';
+import { isSafeSource } from './config/sign-in-keys.ts';
 import type { Millis } from './presence/time.ts';
 import type { ServiceSettings } from './service/settings.ts';
 
@@ -16,6 +17,10 @@ export interface Config extends EngineConfig {
   readonly port: number;
   readonly auth: AuthConfig;
   readonly allowedOrigins: AllowedOrigins;
+  /** Clients can ask for the schema. */
+  readonly introspection: boolean;
+  /** It needs the schema, and runs what is typed there. */
+  readonly graphiql: boolean;
   readonly persistedDocuments: PersistedDocumentsConfig;
   readonly limits: LimitsConfig;
   readonly service: ServiceSettings;
@@ -62,7 +67,8 @@ export type AuthConfig =
 /** Throws ConfigError with one line on the first setting that is wrong or contradicts another one. */
 export function loadConfig(env: Environment, flags: Flags = {}): Config {
   const settings = readSettings(env, flags);
-  const production = env['NODE_ENV'] === 'production';
+  // Whoever writes it in another way means it, too, and development would let anyone in as anyone.
+  const production = /^\s*prod(?:uction)?\s*$/i.test(env['NODE_ENV'] ?? '');
   if (settings.HEARTBEAT_TOLERANCE_MS >= settings.HEARTBEAT_INTERVAL_MS) {
     throw new ConfigError(
       `HEARTBEAT_TOLERANCE_MS (${settings.HEARTBEAT_TOLERANCE_MS}) must be less than HEARTBEAT_INTERVAL_MS (${settings.HEARTBEAT_INTERVAL_MS}).`,
@@ -73,6 +79,7 @@ export function loadConfig(env: Environment, flags: Flags = {}): Config {
       'PERSISTED_DOCUMENTS_ONLY is true, but PERSISTED_DOCUMENTS names no file: nothing could be run.',
     );
   }
+  const introspection = settings.INTROSPECTION === undefined ? !production : settings.INTROSPECTION === 'on';
   return {
     ...engineOf(settings),
     production,
@@ -80,6 +87,8 @@ export function loadConfig(env: Environment, flags: Flags = {}): Config {
     port: settings.PORT,
     auth: authOf(settings, production),
     allowedOrigins: settings.ALLOWED_ORIGINS ?? (production ? [] : 'local'),
+    introspection,
+    graphiql: introspection && !settings.PERSISTED_DOCUMENTS_ONLY,
     persistedDocuments: { file: settings.PERSISTED_DOCUMENTS ?? null, only: settings.PERSISTED_DOCUMENTS_ONLY },
     limits: {
       connectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,
@@ -130,8 +139,13 @@ function authOf(settings: Settings, production: boolean): AuthConfig {
     if (production) {
       throw new ConfigError('AUTH_MODE must not be dev with NODE_ENV=production: anyone could sign in as anyone.');
     }
-    const unused = JWT_SECRET !== undefined ? 'JWT_SECRET' : JWKS_URL !== undefined ? 'JWKS_URL' : null;
+    const unused = (['JWT_SECRET', 'JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE'] as const).find((name) => settings[name]);
     if (unused) throw new ConfigError(`AUTH_MODE is dev, but ${unused} is set: leave one of them out.`);
+  }
+  if (production && JWKS_URL !== undefined && !isSafeSource(JWKS_URL)) {
+    throw new ConfigError(
+      'JWKS_URL must be an https:// address with NODE_ENV=production, or one of this machine: over http:// others could put in keys of theirs.',
+    );
   }
   if (JWT_SECRET !== undefined || JWKS_URL !== undefined) {
     return {

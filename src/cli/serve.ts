@@ -35,8 +35,7 @@ export async function serve(config: Config): Promise<number> {
   };
   const unusable = new Promise<Error>((resolve) => {
     const late = setTimeout(() => {
-      const waitsFor = config.redis === null ? '' : ` and waits for Redis at ${describeRedis(config.redis)}`;
-      say(`Rollcall is listening at ${server.url}/graphql${waitsFor}`);
+      say(`Rollcall is listening at ${server.url}/graphql${waitsFor(server, config)}`);
     }, LATE_MS);
     server.whenReady
       .then(() => say(`Rollcall is ready at ${server.url}/graphql`, notes(config)), resolve)
@@ -59,6 +58,13 @@ export async function serve(config: Config): Promise<number> {
   clearTimeout(overdue);
   say('Rollcall has stopped');
   return 0;
+}
+
+function waitsFor(server: RunningServer, { redis, auth }: Config): string {
+  if (server.lacks() === 'the keys' && auth.mode === 'jwt' && auth.key.kind === 'jwks') {
+    return ` and waits for the keys at ${new URL(auth.key.url).host}`;
+  }
+  return redis === null ? '' : ` and waits for Redis at ${describeRedis(redis)}`;
 }
 
 function notes(config: Config): string[] {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ConfigError } from './config-error.ts';
 import { parseOrigins } from './origins.ts';
 import { parseRedisUrl } from './redis-location.ts';
+import { hasCredentials, looksLikeKeyFile } from './sign-in-keys.ts';
 
 /** Node.js' timers hold no more, and neither does GraphQL's Int. About 24.8 days. */
 const MAX_MS = 2 ** 31 - 1;
@@ -38,10 +39,15 @@ export const settingsSchema = z.object({
       (secret) => Buffer.byteLength(secret) >= 32,
       'must have 32 bytes or more: HS256 is no stronger than its secret',
     )
+    .refine(
+      (secret) => !looksLikeKeyFile(secret),
+      'must be a secret for HS256, not a key of a pair: public keys come from JWKS_URL',
+    )
     .optional()
     .describe('the HS256 secret that tokens are signed with, 32 bytes or more'),
   JWKS_URL: z
-    .url({ protocol: /^https?$/, error: 'must be the http:// or https:// address of a JSON Web Key Set' })
+    .url({ protocol: /^https?$/, error: 'must be the http:// or https:// address of a JSON Web Key Set', abort: true })
+    .refine((url) => !hasCredentials(url), 'must not hold a user name or a password: public keys need none')
     .optional()
     .describe('where the public keys are found that tokens are checked with'),
   JWT_ISSUER: z.string().optional().describe('refuse tokens of another issuer'),
@@ -59,6 +65,9 @@ export const settingsSchema = z.object({
   ALLOWED_ORIGINS: reads(parseOrigins)
     .optional()
     .describe('origins of browser pages that may connect; none in production, else any local one'),
+  INTROSPECTION: oneOf(['on', 'off'])
+    .optional()
+    .describe('whether clients can ask for the schema, and GraphiQL is shown: off in production, else on'),
   PERSISTED_DOCUMENTS: z
     .string()
     .optional()

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { badInput } from '../errors.ts';
+import { isObject } from './json.ts';
 
 /** How a request names its document instead of, or beside, sending its text. */
 export interface DocumentId {
@@ -44,8 +45,4 @@ export function bareId(id: string): string {
 
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

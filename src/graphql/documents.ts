@@ -12,6 +12,7 @@ import {
 import { badInput, type RollcallError } from '../errors.ts';
 import { type DocumentId, type DocumentIdSource, documentIdOf, sha256 } from './document-id.ts';
 import { persistedQueryNotFound, type ReportUnexpected, toClientError } from './errors.ts';
+import { introspectionRules, isClosed } from './introspection.ts';
 import {
   DEFAULT_BOUNDS,
   MAX_COMMENTS,
@@ -86,7 +87,10 @@ export class Documents {
     this.#schema = schema;
     this.#trustedOnly = trustedOnly;
     // The bounds come first, by themselves: some of the other rules take time that grows with the square of what they read.
-    this.#rules = [[selectionBoundsRule(bounds)], [...specifiedRules, UnconditionalSubscriptionRule]];
+    this.#rules = [
+      [selectionBoundsRule(bounds)],
+      [...specifiedRules, UnconditionalSubscriptionRule, ...introspectionRules(schema)],
+    ];
   }
 
   /** From now on the document is known by this id, whatever else comes. What is wrong with it, nothing being done then. */
@@ -179,8 +183,9 @@ export class Documents {
   #read(text: string, report?: ReportUnexpected): FoundDocument | RefusedOperation {
     try {
       const document = parse(text, { maxTokens: MAX_TOKENS, maxComments: MAX_COMMENTS });
+      const options = { maxErrors: MAX_ERRORS, hideSuggestions: isClosed(this.#schema) };
       for (const rules of this.#rules) {
-        const errors = validate(this.#schema, document, rules, { maxErrors: MAX_ERRORS });
+        const errors = validate(this.#schema, document, rules, options);
         if (errors.length > 0) return { errors: errors.map((error) => toClientError(error, report)) };
       }
       return { document };

@@ -8,6 +8,7 @@ import {
 } from 'graphql';
 import type { GraphQLContext } from './context.ts';
 import { type ReportUnexpected, toClientError } from './errors.ts';
+import { isClosed } from './introspection.ts';
 
 /** A prepared operation with all that it runs on. */
 export interface OperationArguments {
@@ -64,6 +65,7 @@ export function executionArguments(operation: OperationArguments): ExecutionArgs
     contextValue: operation.context,
     variableValues: operation.variables,
     operationName: operation.operationName,
+    hideSuggestions: isClosed(operation.schema),
   };
 }
 

@@ -7,11 +7,12 @@ import { toBinary } from '../graphql/binary-text.ts';
 import type { Clock } from '../presence/time.ts';
 import type { Caller } from '../service/api.ts';
 import type { Identity } from './auth.ts';
-import { callAt } from './deadline.ts';
+import type { Deadline } from './deadline.ts';
 import type { Allowance } from './limits.ts';
 import type { LibraryContext, Outlet } from './outlet.ts';
 import { SignOfLife } from './sign-of-life.ts';
 import { textFrame } from './text-frame.ts';
+import { callAtTokenEnd, hasEnded } from './token-end.ts';
 
 /** Codes with which we close a socket ourselves; the others are those of graphql-transport-ws. */
 export const CLOSE_BAD_REQUEST = 4400;
@@ -41,7 +42,10 @@ export class Connection implements Outlet, ProtocolSocket {
   caller: Caller | null = null;
   /** Null until the client has asked to be let in. */
   library: LibraryContext | null = null;
-  #forgetExpiry: (() => void) | null = null;
+  /** Those by which its token ends; null where there is none. */
+  #identity: Identity | null = null;
+  #clock: Clock | null = null;
+  #tokenEnd: Deadline | null = null;
   /** What it holds of what its user may. */
   #allowance: Allowance | null = null;
   readonly #life = new SignOfLife();
@@ -78,12 +82,21 @@ export class Connection implements Outlet, ProtocolSocket {
     await this.#heard?.(data);
   }
 
-  /** Closes by itself when the token ends. A socket that has closed meanwhile stays nobody's. */
+  /** Closes by itself soon after the token has ended. A socket that has closed meanwhile stays nobody's. */
   signIn(identity: Identity, clock: Clock): void {
     if (this.#closing) return;
     this.caller = { userId: identity.userId, admin: identity.admin, connection: this.id };
     if (identity.expiresAt === null) return;
-    this.#forgetExpiry = callAt(clock, identity.expiresAt, () => this.close(CLOSE_FORBIDDEN, 'The token has expired.'));
+    this.#identity = identity;
+    this.#clock = clock;
+    this.#tokenEnd = callAtTokenEnd(identity, clock, () => this.#closeExpired());
+  }
+
+  /** Whether its token still counts. If not, it is closed now: nothing is begun with a token that has ended. */
+  mayAsk(): boolean {
+    if (this.#identity === null || this.#clock === null || !hasEnded(this.#identity, this.#clock)) return true;
+    this.#closeExpired();
+    return false;
   }
 
   /** Counts it against its user's connections until it has closed: why it cannot be, or null. */
@@ -99,7 +112,7 @@ export class Connection implements Outlet, ProtocolSocket {
   closed(): void {
     this.#closing = true;
     this.greeted();
-    this.#forgetExpiry?.();
+    this.#tokenEnd?.cancel();
     if (this.caller) this.#allowance?.giveBack(this.caller.userId);
     this.#allowance = null;
     this.#freed();
@@ -143,6 +156,10 @@ export class Connection implements Outlet, ProtocolSocket {
     if (this.#closing) return;
     this.#closing = true;
     this.#socket.close(code, fitReason(reason));
+  }
+
+  #closeExpired(): void {
+    this.close(CLOSE_FORBIDDEN, 'The token has expired.');
   }
 
   terminate(): void {

@@ -4,16 +4,35 @@ import type { Clock, Millis } from '../presence/time.ts';
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Calls `due` once, as soon as the clock says `at` or later, never synchronously. The function returned cancels it; it
- * is idempotent. A waiting deadline does not keep the process alive.
+ * Calls `due` once, as soon as the clock says `at` or later, never synchronously. A waiting deadline does not keep the
+ * process alive. What each holds counts: an open connection can have one.
  */
-export function callAt(clock: Clock, at: Millis, due: () => void): () => void {
-  let timer: NodeJS.Timeout;
-  const arm = (): void => {
-    const remaining = at - clock.now();
-    timer = setTimeout(() => (clock.now() >= at ? due() : arm()), Math.min(Math.max(remaining, 0), MAX_TIMER_MS));
-    timer.unref();
-  };
-  arm();
-  return () => clearTimeout(timer);
+export class Deadline {
+  readonly #clock: Clock;
+  readonly #at: Millis;
+  readonly #due: () => void;
+  #timer: NodeJS.Timeout;
+
+  constructor(clock: Clock, at: Millis, due: () => void) {
+    this.#clock = clock;
+    this.#at = at;
+    this.#due = due;
+    this.#timer = this.#wait();
+  }
+
+  /** Idempotent. */
+  cancel(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #wait(): NodeJS.Timeout {
+    const remaining = this.#at - this.#clock.now();
+    return setTimeout(Deadline.#look, Math.min(Math.max(remaining, 0), MAX_TIMER_MS), this).unref();
+  }
+
+  /** The same function for all. */
+  static #look(deadline: Deadline): void {
+    if (deadline.#clock.now() >= deadline.#at) deadline.#due();
+    else deadline.#timer = deadline.#wait();
+  }
 }

@@ -2,10 +2,12 @@ import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Counter } from 'prom-client';
 import { toBinary } from '../graphql/binary-text.ts';
 import { CompiledOperations } from '../graphql/compiled-operation.ts';
-import type { Documents, OperationRequest, PreparedOperation } from '../graphql/documents.ts';
+import type { Documents, PreparedOperation } from '../graphql/documents.ts';
 import type { ReportUnexpected } from '../graphql/errors.ts';
 import type { OperationArguments } from '../graphql/execute.ts';
+import { isObject, parseObject } from '../graphql/json.ts';
 import type { Rollcall } from '../service/api.ts';
+import { type AskedOperation, askedOperation } from './asked-operation.ts';
 import type { Connection } from './connection.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
@@ -50,6 +52,7 @@ export class DirectAnswers {
     const prepared = documents.recall(asked);
     if (prepared === null || prepared.operation.operation === 'subscription') return null;
     // Whoever may not is told so by the library.
+    if (!connection.mayAsk()) return null;
     if (connection.caller && limits.operations.begin(connection.caller.userId)) return null;
     this.#counters[prepared.operation.operation].inc();
     const { document } = prepared;
@@ -90,30 +93,16 @@ function payloadOf({ errors, ...rest }: ExecutionResult): object {
   return errors ? { ...rest, errors } : rest;
 }
 
-interface Asked extends OperationRequest {
+interface Asked extends AskedOperation {
   readonly id: string;
-  readonly variables: Readonly<Record<string, unknown>> | null | undefined;
 }
 
 /** Null for whatever does not ask for an operation in the form that the protocol has. */
 function parse(text: string): Asked | null {
-  let message: unknown;
-  try {
-    message = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (!isObject(message) || message['type'] !== 'subscribe') return null;
+  const message = parseObject(text);
+  if (message?.['type'] !== 'subscribe') return null;
   const { id, payload } = message;
-  if (typeof id !== 'string' || id === '' || !isObject(payload)) return null;
-  const { query, operationName, variables, extensions, documentId } = payload;
-  if (typeof query !== 'string') return null;
-  if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return null;
-  if (variables !== undefined && variables !== null && !isObject(variables)) return null;
-  if (extensions !== undefined && extensions !== null && !isObject(extensions)) return null;
-  return { id, query, operationName, variables, extensions, documentId };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (typeof id !== 'string' || id === '' || !isObject(payload) || typeof payload['query'] !== 'string') return null;
+  const asked = askedOperation(payload);
+  return asked && { ...asked, id };
 }

@@ -1,5 +1,6 @@
 import type { Plugin } from 'graphql-yoga';
 import type { DocumentIdSource } from '../graphql/document-id.ts';
+import { isObject, parseObject } from '../graphql/json.ts';
 
 /**
  * Makes whole what the libraries take for incomplete, since it names its document instead of sending the text: what the
@@ -22,13 +23,8 @@ export function useDocumentIds(): Plugin {
 export function withQuery(message: string): string {
   // Nearly all messages are of the usual kind and need not be read twice.
   if (!message.includes('"documentId"') && !message.includes('"persistedQuery"')) return message;
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(message);
-  } catch {
-    return message;
-  }
-  if (!isObject(parsed) || parsed['type'] !== 'subscribe') return message;
+  const parsed = parseObject(message);
+  if (parsed?.['type'] !== 'subscribe') return message;
   const { payload } = parsed;
   if (!isObject(payload) || given(payload['query']) || !namesDocument(payload)) return message;
   return JSON.stringify({ ...parsed, payload: { ...payload, query: '' } });
@@ -40,8 +36,4 @@ function namesDocument({ documentId, extensions }: DocumentIdSource): boolean {
 
 function given(value: unknown): boolean {
   return value !== undefined && value !== null;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

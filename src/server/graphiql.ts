@@ -1,7 +1,16 @@
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphiQLOptions } from 'graphql-yoga';
+import { pageHeaders } from './security-headers.ts';
 
-export { renderGraphiQL };
+export interface Page {
+  readonly html: Buffer;
+  /** Those of the answer that are not as everywhere else. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Made when it is asked for the first time: it has nine megabytes. */
+export type GraphiQLPage = () => Promise<Page>;
 
 const COME_ONLINE = `# You are signed in as ada: see "Headers" below. Put in another name to be somebody else.
 # Run this again within the time it tells you, or ada goes offline.
@@ -65,7 +74,7 @@ query Me {
  * Subscriptions go over Server-Sent Events: in GraphiQL's own WebSocket client what is typed under "Headers" never
  * leaves the page, so a subscription would not be signed in.
  */
-export function graphiqlOptions(dev: boolean): GraphiQLOptions {
+function graphiqlOptions(dev: boolean): GraphiQLOptions {
   const shared = { title: 'Rollcall', subscriptionsProtocol: 'SSE', shouldPersistHeaders: dev } as const;
   if (!dev) return { ...shared, defaultQuery: SIGN_IN };
   const headers = JSON.stringify({ Authorization: 'Bearer ada' }, null, 2);
@@ -74,5 +83,34 @@ export function graphiqlOptions(dev: boolean): GraphiQLOptions {
     headers,
     defaultEditorToolsVisibility: 'headers',
     defaultTabs: [COME_ONLINE, BEFRIEND, WATCH_FRIENDS].map((query) => ({ query, headers })),
+  };
+}
+
+export function createGraphiQLPage(dev: boolean): GraphiQLPage {
+  let page: Promise<Page> | null = null;
+  return () => {
+    page ??= makePage(dev);
+    return page;
+  };
+}
+
+export function wantsPage({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && (headers.accept?.includes('text/html') ?? false);
+}
+
+export function sendPage({ html, headers }: Page, response: ServerResponse): void {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  response.end(html);
+}
+
+async function makePage(dev: boolean): Promise<Page> {
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
+  const html = renderGraphiQL(graphiqlOptions(dev));
+  // All of its code is in one element, which lets its hash stand for it: nothing else runs in the page.
+  const script = html.slice(html.indexOf('<script>') + '<script>'.length, html.lastIndexOf('</script>'));
+  const hash = createHash('sha256').update(script).digest('base64');
+  return {
+    html: Buffer.from(html),
+    headers: { 'content-type': 'text/html; charset=utf-8', ...pageHeaders([`'sha256-${hash}'`]) },
   };
 }

@@ -1,17 +1,25 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { Logger } from '../log.ts';
+import { answerText, discardBody } from './answer.ts';
+import { isEventStream, prepareEventStream, retryAdvice } from './event-stream.ts';
+import { type GateOptions, passGate } from './gate.ts';
+import { type GraphiQLPage, sendPage, wantsPage } from './graphiql.ts';
+import { LINE_OPTIONS, Lines } from './lines.ts';
 import type { Metrics } from './metrics.ts';
+import { setSecurityHeaders } from './security-headers.ts';
 import { sendResponse } from './send-response.ts';
 import { wantsWebSocket } from './upgrade.ts';
 
-export interface HttpParts {
+export interface HttpParts extends GateOptions {
   /** Null when it has answered itself. */
   readonly graphql: (request: IncomingMessage, response: ServerResponse) => Promise<Response | null>;
+  /** GraphiQL, or null where it is not shown. */
+  readonly page: GraphiQLPage | null;
   readonly metrics: Metrics;
   /** Null when requests can be served, else in a few words why not. */
   readonly notReady: () => string | null;
   readonly draining: () => boolean;
-  /** There is a page at `/`. */
+  /** `/` leads to the page. */
   readonly dev: boolean;
   readonly log: Logger;
 }
@@ -21,21 +29,27 @@ export const GRAPHQL_PATH = '/graphql';
 
 /** What newer releases of Node.js ask before they take an upgrade; `declineUpgrade` does the same for those that do not. */
 const OPTIONS: ServerOptions & { shouldUpgradeCallback(request: IncomingMessage): boolean } = {
+  ...LINE_OPTIONS,
   shouldUpgradeCallback: wantsWebSocket,
 };
 
 /** All endpoints over HTTP. It does not listen yet, and takes no upgrades. */
 export function createHttpServer(parts: HttpParts): Server {
-  return createServer(OPTIONS, (request, response) => {
+  const lines = new Lines();
+  const server = createServer(OPTIONS, (request, response) => {
     // A client that goes while it is being answered is nothing that anybody must be told of.
     response.on('error', (error) => parts.log.debug({ err: error }, 'a response could not be sent'));
+    setSecurityHeaders(response);
+    if (!lines.take(request, response)) return;
     if (parts.draining()) response.setHeader('connection', 'close');
     answer(parts, request, response).catch((error: unknown) => {
       parts.log.error({ err: error, path: pathOf(request) }, 'a request failed unexpectedly');
       if (response.headersSent) response.destroy();
-      else sendText(response, 500, 'Internal server error');
+      else answerText(response, 500, 'Internal server error');
     });
   });
+  lines.guard(server);
+  return server;
 }
 
 /** The path of a request's target, or null when the target is none of ours to read. */
@@ -45,56 +59,42 @@ export function pathOf(request: IncomingMessage): string | null {
 }
 
 async function answer(parts: HttpParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const path = pathOf(request);
-  if (path === GRAPHQL_PATH) {
-    const { host } = request.headers;
-    // Addresses are made of it.
-    if (host !== undefined && !URL.canParse(`http://${host}/`)) {
-      request.resume();
-      return sendText(response, 400, 'The Host header names no host.');
-    }
-    const result = await parts.graphql(request, response);
-    if (result === null) return;
-    if (result.headers.get('content-type')?.startsWith('text/html')) protectPage(response);
-    await sendResponse(result, response);
-    return;
+  const wrongHost = parts.rules.hostRefusal(request);
+  if (wrongHost !== null) {
+    discardBody(request);
+    return answerText(response, wrongHost.status, wrongHost.reason);
   }
-  // Nobody else reads a body: what comes is thrown away, so that the connection can be used again.
-  request.resume();
+  const path = pathOf(request);
+  if (path === GRAPHQL_PATH) return answerGraphQL(parts, request, response);
+  discardBody(request);
   switch (path) {
     case '/healthz':
-      return sendText(response, 200, 'ok');
+      return answerText(response, 200, 'ok');
     case '/readyz': {
       const reason = parts.notReady();
-      return sendText(response, reason === null ? 200 : 503, reason ?? 'ready');
+      return answerText(response, reason === null ? 200 : 503, reason ?? 'ready');
     }
     case '/metrics': {
       const text = await parts.metrics.registry.metrics();
-      return sendText(response, 200, text, parts.metrics.registry.contentType);
+      return answerText(response, 200, text, parts.metrics.registry.contentType);
     }
     case '/':
-      if (!parts.dev) break;
+      if (!parts.dev || parts.page === null) break;
       response.setHeader('location', GRAPHQL_PATH);
-      return sendText(response, 302, `See ${GRAPHQL_PATH}`);
+      return answerText(response, 302, `See ${GRAPHQL_PATH}`);
   }
-  sendText(response, 404, `Nothing here. GraphQL is at ${GRAPHQL_PATH}`);
+  answerText(response, 404, `Nothing here. GraphQL is at ${GRAPHQL_PATH}`);
 }
 
-/** A page in which tokens are typed is shown in no other page's frame, and tells no other page of its address. */
-function protectPage(response: ServerResponse): void {
-  response.setHeader('content-security-policy', "frame-ancestors 'none'");
-  response.setHeader('referrer-policy', 'no-referrer');
-  response.setHeader('x-content-type-options', 'nosniff');
-}
-
-function sendText(
-  response: ServerResponse,
-  status: number,
-  text: string,
-  contentType = 'text/plain; charset=utf-8',
-): void {
-  response.statusCode = status;
-  response.setHeader('content-type', contentType);
-  response.setHeader('cache-control', 'no-store');
-  response.end(text.endsWith('\n') ? text : `${text}\n`);
+async function answerGraphQL(parts: HttpParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (parts.page !== null && wantsPage(request)) {
+    discardBody(request);
+    return sendPage(await parts.page(), response);
+  }
+  if (!passGate(parts, request, response)) return;
+  const result = await parts.graphql(request, response);
+  if (result === null) return;
+  const streams = isEventStream(result.headers);
+  if (streams) prepareEventStream(result.headers);
+  await sendResponse(result, response, streams ? retryAdvice() : '');
 }

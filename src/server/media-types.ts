@@ -42,3 +42,9 @@ export function resultTypeFor(header: string | null): 'application/json' | 'appl
   }
   return null;
 }
+
+/** Whether a body is JSON, by its Content-Type. By the type itself: parameters can be made to hold anything. */
+export function isJson(contentType: string | undefined): boolean {
+  const type = contentType?.split(';', 1)[0]?.trim().toLowerCase();
+  return type === 'application/json' || type === 'application/graphql+json';
+}

@@ -4,6 +4,7 @@ import type { GraphQLSchema } from 'graphql';
 import { ConfigError, type PersistedDocumentsConfig } from '../config.ts';
 import { bareId } from '../graphql/document-id.ts';
 import { Documents } from '../graphql/documents.ts';
+import { isObject } from '../graphql/json.ts';
 import type { SelectionBounds } from '../graphql/selection-bounds.ts';
 
 /** By how many hexadecimal digits they have. Some tools still name documents by the older two. */
@@ -84,8 +85,4 @@ function quote(id: string): string {
 
 function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ');
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

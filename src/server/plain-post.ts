@@ -1,33 +1,28 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toBinary } from '../graphql/binary-text.ts';
 import type { CompiledOperations } from '../graphql/compiled-operation.ts';
-import type { OperationRequest } from '../graphql/documents.ts';
+import { parseObject } from '../graphql/json.ts';
+import { type AskedOperation, askedOperation } from './asked-operation.ts';
 import type { Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
 import { resultTypeFor } from './media-types.ts';
 import type { GraphQLOverHttp } from './yoga.ts';
 
-/** Whether `answerPost` may be asked: the body is short enough, of known length, and JSON by its headers. */
-export function isPlainPost({ method, headers }: IncomingMessage, maxBytes: number): boolean {
-  const length = headers['content-length'];
-  return (
-    method === 'POST' &&
-    // Browsers of other origins have to be given headers, or refused.
-    headers.origin === undefined &&
-    headers['content-encoding'] === undefined &&
-    headers.expect === undefined &&
-    length !== undefined &&
-    Number(length) <= maxBytes &&
-    /^application\/json(?:; ?charset=utf-8)?$/i.test(headers['content-type'] ?? '') &&
-    resultTypeFor(headers.accept ?? null) !== null
-  );
-}
-
-/** Null when the client went away before it had sent all of it. */
-export function readBody(request: IncomingMessage): Promise<Buffer | null> {
+/** Null when the client went away before it had sent all of it, `too long` beyond `maxBytes`; the rest is not read then. */
+export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | 'too long' | null> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => void chunks.push(chunk));
+    let length = 0;
+    const take = (chunk: Buffer): void => {
+      length += chunk.length;
+      if (length <= maxBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      request.off('data', take);
+      resolve('too long');
+    };
+    request.on('data', take);
     request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     request.once('close', () => resolve(null));
   });
@@ -44,7 +39,8 @@ export async function answerPost(
   response: ServerResponse,
   body: Buffer,
 ): Promise<boolean> {
-  const asked = parse(body);
+  const type = resultTypeFor(request.headers.accept ?? null);
+  const asked = type === null ? null : parse(body);
   if (asked === null) return false;
   const { schema, documents, report, rollcall, metrics } = options;
   const prepared = documents.prepare(asked, report);
@@ -76,35 +72,18 @@ export async function answerPost(
   metrics.operations.inc({ transport: 'http', type: prepared.operation.operation });
   const text = typeof result === 'string' ? result : toBinary(JSON.stringify(result));
   response.writeHead(200, {
-    'content-type': `${resultTypeFor(request.headers.accept ?? null)}; charset=utf-8`,
+    'content-type': `${type}; charset=utf-8`,
     'content-length': text.length,
   });
   response.end(text, 'latin1');
   return true;
 }
 
-interface Asked extends OperationRequest {
-  readonly variables: Readonly<Record<string, unknown>> | null | undefined;
-}
+/** What a POST may hold; Yoga says of anything else that it does not know it. */
+const PARAMS: ReadonlySet<string> = new Set(['query', 'documentId', 'extensions', 'operationName', 'variables']);
 
 /** Null for whatever is not a request of the plainest form. */
-function parse(body: Buffer): Asked | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(body.toString('utf8'));
-  } catch {
-    return null;
-  }
-  if (!isObject(value)) return null;
-  const { query, documentId, extensions, operationName, variables, ...rest } = value;
-  if (Object.keys(rest).length > 0) return null;
-  if (query !== undefined && query !== null && typeof query !== 'string') return null;
-  if (extensions !== undefined && extensions !== null && !isObject(extensions)) return null;
-  if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return null;
-  if (variables !== undefined && variables !== null && !isObject(variables)) return null;
-  return { query, documentId, extensions, operationName, variables };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function parse(body: Buffer): AskedOperation | null {
+  const params = parseObject(body.toString('utf8'));
+  return params !== null && Object.keys(params).every((name) => PARAMS.has(name)) ? askedOperation(params) : null;
 }

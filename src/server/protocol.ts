@@ -10,13 +10,14 @@ import type { Clock } from '../presence/time.ts';
 import type { Rollcall } from '../service/api.ts';
 import type { Authenticate } from './auth.ts';
 import { CLOSE_FORBIDDEN, CLOSE_TRY_LATER, type Connection } from './connection.ts';
-import { tokenFromConnectionParams } from './credentials.ts';
+import { takeToken } from './credentials.ts';
 import { DirectAnswers } from './direct-answers.ts';
 import { DirectStream } from './direct-stream.ts';
 import { withQuery } from './document-ids.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { LibraryContext } from './outlet.ts';
+import { expired } from './token-verifier.ts';
 
 export interface ProtocolParts {
   readonly schema: GraphQLSchema;
@@ -71,13 +72,11 @@ function openLibrary(parts: ProtocolParts): Server<Connection> {
     connectionInitWaitTimeout: 0,
 
     async onConnect(library) {
-      const { extra: connection, connectionParams } = library;
+      const { extra: connection } = library;
       connection.greeted();
       connection.library = library;
-      // It would be kept for as long as the connection, and a token can be long.
-      Object.assign(library, { connectionParams: undefined });
       try {
-        const token = tokenFromConnectionParams(connectionParams);
+        const token = takeToken(library);
         if (token !== null) connection.signIn(await authenticate(token), clock);
         const full = connection.enter(limits.perUser);
         if (full) connection.close(CLOSE_TRY_LATER, `${full.code}: ${full.message}`);
@@ -95,6 +94,7 @@ function openLibrary(parts: ProtocolParts): Server<Connection> {
       const { extra: connection } = library;
       const { operationName, variables } = payload;
       try {
+        if (!connection.mayAsk()) throw expired();
         // The operation that is asked for is among them already.
         if (Object.keys(library.subscriptions).length > operationsPerSocket) {
           throw limitExceeded(`One connection can have ${operationsPerSocket} operations under way at once.`);

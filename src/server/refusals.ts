@@ -23,12 +23,8 @@ export function asRequestError(error: GraphQLError): GraphQLError {
 export function useRefusals(): Plugin {
   return {
     onRequestParse({ request, requestParser, setRequestParser }) {
-      if (requestParser === undefined) {
-        if (request.method !== 'POST') return;
-        throw refusal(415, 'content-type', 'Send the operation as application/json.');
-      }
-      // Of a body in JSON Yoga says itself what is wrong with it.
-      if (request.method === 'POST' && request.headers.get('content-type')?.startsWith('application/json')) return;
+      // Of a body Yoga says itself what is wrong with it.
+      if (requestParser === undefined || request.method === 'POST') return;
       setRequestParser(async (parsed) => {
         try {
           return await requestParser(parsed);

@@ -2,9 +2,10 @@ import type { ServerResponse } from 'node:http';
 
 /**
  * Writes what GraphQL answered, at the pace at which the client takes it. Resolves when all is written or the client
- * has gone; then the answer's source has been told to stop. Rejects when the source fails.
+ * has gone; then the answer's source has been told to stop. Rejects when the source fails. `preamble` goes
+ * before all else of the body.
  */
-export async function sendResponse(answer: Response, response: ServerResponse): Promise<void> {
+export async function sendResponse(answer: Response, response: ServerResponse, preamble = ''): Promise<void> {
   if (response.destroyed) {
     await answer.body?.cancel();
     return;
@@ -15,6 +16,7 @@ export async function sendResponse(answer: Response, response: ServerResponse): 
     response.end();
     return;
   }
+  if (preamble !== '') response.write(preamble);
   const reader = answer.body.getReader();
   const gone = (): void => void reader.cancel().catch(() => undefined);
   response.once('close', gone);

@@ -2,10 +2,10 @@ import type { ServerResponse } from 'node:http';
 import type { RollcallError } from '../errors.ts';
 import type { Clock } from '../presence/time.ts';
 import type { Identity } from './auth.ts';
-import { callAt } from './deadline.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { spread } from './spread.ts';
+import { callAtTokenEnd } from './token-end.ts';
 
 /** The subscriptions that stream over HTTP now, so that they can be ended from here. */
 export class Streams {
@@ -50,10 +50,9 @@ export class Streams {
     }
     this.#open.add(response);
     this.#metrics.connections.inc({ transport: 'sse' });
-    const expiresAt = identity?.expiresAt ?? null;
-    const forget = expiresAt === null ? null : callAt(this.#clock, expiresAt, () => breakOff(response));
+    const tokenEnd = identity && callAtTokenEnd(identity, this.#clock, () => breakOff(response));
     response.once('close', () => {
-      forget?.();
+      tokenEnd?.cancel();
       this.#open.delete(response);
       this.#metrics.connections.dec({ transport: 'sse' });
     });

@@ -1,14 +1,14 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { handleProtocols } from 'graphql-ws';
 import { type RawData, type Server as SocketServer, WebSocket, WebSocketServer } from 'ws';
-import type { AllowedOrigins } from '../config/origins.ts';
 import type { Logger } from '../log.ts';
+import { answerRaw } from './answer.ts';
 import { CLOSE_BAD_REQUEST, CLOSE_RESTARTING, Connection } from './connection.ts';
 import { GRAPHQL_PATH, pathOf } from './http.ts';
 import { KeepAlive } from './keep-alive.ts';
-import { isAllowedOrigin } from './origin.ts';
+import type { BrowserRules, Refusal } from './origin.ts';
 import { createProtocol, type Protocol, type ProtocolParts } from './protocol.ts';
 import { spread } from './spread.ts';
 
@@ -21,7 +21,7 @@ const INIT_WAIT_MS = 10_000;
 const RESTARTING = 'This node is stopping; connect again.';
 
 export interface WebSocketParts extends ProtocolParts {
-  readonly allowedOrigins: AllowedOrigins;
+  readonly rules: BrowserRules;
   readonly draining: () => boolean;
   readonly log: Logger;
   readonly keepAliveMs?: number;
@@ -64,7 +64,7 @@ export class WebSocketEndpoint {
     socket.on('error', broken);
     const refusal = this.#refusal(request);
     if (refusal) {
-      refuse(socket, refusal);
+      answerRaw(socket, refusal.status, refusal.reason);
       return;
     }
     const address = request.socket.remoteAddress;
@@ -73,7 +73,7 @@ export class WebSocketEndpoint {
     const { perAddress } = this.#parts.limits;
     const crowded = perAddress.take(address);
     if (crowded) {
-      refuse(socket, { status: 429, reason: `${crowded.code}: ${crowded.message}` });
+      answerRaw(socket, 429, `${crowded.code}: ${crowded.message}`);
       return;
     }
     if (perAddress.limited) socket.once('close', () => perAddress.giveBack(address));
@@ -97,10 +97,12 @@ export class WebSocketEndpoint {
   }
 
   #refusal(request: IncomingMessage): Refusal | null {
-    const { allowedOrigins, draining } = this.#parts;
+    const { rules, draining } = this.#parts;
     const { origin, host } = request.headers;
+    const wrongHost = rules.hostRefusal(request);
+    if (wrongHost) return wrongHost;
     if (pathOf(request) !== GRAPHQL_PATH) return { status: 404, reason: `Nothing here. GraphQL is at ${GRAPHQL_PATH}` };
-    if (!isAllowedOrigin(origin, host, allowedOrigins)) {
+    if (!rules.allowsOrigin(origin, host)) {
       return { status: 403, reason: 'Pages of this origin may not connect: see ALLOWED_ORIGINS.' };
     }
     return draining() ? { status: 503, reason: RESTARTING } : null;
@@ -189,24 +191,4 @@ interface Listeners {
 /** A message that only servers send: the library throws where the protocol has it close the socket. */
 function isServersMessage(error: unknown): error is Error {
   return error instanceof Error && error.message.startsWith('Unexpected message of type ');
-}
-
-interface Refusal {
-  readonly status: number;
-  readonly reason: string;
-}
-
-function refuse(socket: Duplex, { status, reason }: Refusal): void {
-  const body = `${reason}\n`;
-  socket.once('finish', () => socket.destroy());
-  socket.end(
-    [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      'Connection: close',
-      'Content-Type: text/plain; charset=utf-8',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      '',
-      body,
-    ].join('\r\n'),
-  );
 }

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga';
-import type { Config } from '../config.ts';
 import type { RollcallError } from '../errors.ts';
 import type { GraphQLContext } from '../graphql/context.ts';
 import type { Documents } from '../graphql/documents.ts';
@@ -13,16 +12,13 @@ import type { Rollcall } from '../service/api.ts';
 import type { Authenticate, Identity } from './auth.ts';
 import { tokenFromHeader } from './credentials.ts';
 import { useDocumentIds } from './document-ids.ts';
-import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
 import type { Limits } from './limits.ts';
 import { accepts, RESULT_TYPES, STREAM_TYPES } from './media-types.ts';
 import type { Metrics } from './metrics.ts';
-import { isAllowedOrigin } from './origin.ts';
 import { asRequestError, refusal, useRefusals } from './refusals.ts';
 import type { Streams } from './streams.ts';
 
 export interface GraphQLOverHttp {
-  readonly config: Config;
   readonly schema: GraphQLSchema;
   readonly documents: Documents;
   readonly limits: Limits;
@@ -46,12 +42,11 @@ interface SignedInContext extends GraphQLContext {
 type OperationContext = YogaInitialContext & ServerContext & SignedInContext;
 
 /**
- * GraphQL over POST, GET and Server-Sent Events, and GraphiQL. Documents, execution and errors are those of
- * `graphql/`, the same as over WebSocket. Nothing here is authorised by a cookie, so there is nothing that another
- * site's form could make use of.
+ * GraphQL over POST, GET and Server-Sent Events. Documents, execution and errors are those of `graphql/`, the same as
+ * over WebSocket. What comes here has passed the gate, and its body is of the length allowed.
  */
 export function createYogaServer(options: GraphQLOverHttp) {
-  const { config, report } = options;
+  const { report } = options;
   return createYoga<ServerContext, SignedInContext>({
     schema: options.schema,
     graphqlEndpoint: '/graphql',
@@ -59,25 +54,13 @@ export function createYogaServer(options: GraphQLOverHttp) {
     // Its logger tells of clients' mistakes as errors; what is unexpected goes to `report`.
     logging: false,
     multipart: false,
-    maxRequestBodySize: config.limits.messageBytes,
     extraParamNames: ['documentId'],
-    // There is nothing that could be typed there and run.
-    graphiql: config.persistedDocuments.only ? false : graphiqlOptions(config.auth.mode === 'dev'),
-    renderGraphiQL,
+    graphiql: false,
     parserAndValidationCache: false,
     maskedErrors: { maskError: (error) => toClientError(error, report) },
-    cors: (request) => {
-      const origin = request.headers.get('origin') ?? undefined;
-      const host = request.headers.get('host') ?? undefined;
-      if (origin === undefined || !isAllowedOrigin(origin, host, config.allowedOrigins)) return false;
-      return {
-        origin: [origin, OTHER_ORIGIN],
-        credentials: false,
-        methods: ['GET', 'POST', 'OPTIONS'],
-        allowedHeaders: ['authorization', 'content-type', 'accept'],
-        maxAge: PREFLIGHT_MAX_AGE_S,
-      };
-    },
+    // Both are the gate's.
+    cors: false,
+    maxRequestBodySize: false,
     context: async ({ req }) => {
       const token = tokenFromHeader(req.headers.authorization);
       const identity = token === null ? null : await options.authenticate(token);
@@ -90,10 +73,6 @@ export function createYogaServer(options: GraphQLOverHttp) {
     plugins: [useRefusals(), useDocumentIds(), usePreparedOperations(options)],
   });
 }
-
-/** With one origin alone Yoga leaves out `Vary: Origin`, and caches would mix up the answers. No page has this one. */
-const OTHER_ORIGIN = 'null:';
-const PREFLIGHT_MAX_AGE_S = 7_200;
 
 /** Puts parsing, validation and execution of `graphql/` in the place of Yoga's. */
 function usePreparedOperations(options: GraphQLOverHttp): Plugin<OperationContext> {

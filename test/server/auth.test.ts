@@ -1,12 +1,14 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
-import { afterEach, describe, expect, test } from 'vitest';
+import { type JWTPayload, SignJWT } from 'jose';
+import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest';
 import { Secret } from '../../src/config/secret.ts';
 import type { AuthConfig } from '../../src/config.ts';
 import { RollcallError } from '../../src/errors.ts';
-import { createAuthenticate, type Identity } from '../../src/server/auth.ts';
-import { tokenFromConnectionParams, tokenFromHeader } from '../../src/server/credentials.ts';
+import { RedisClock } from '../../src/redis/clock.ts';
+import { AcceptedTokens } from '../../src/server/accepted-tokens.ts';
+import { type Authenticate, type Identity, openSignIn } from '../../src/server/auth.ts';
+import { takeToken, tokenFromHeader } from '../../src/server/credentials.ts';
+import { quiet } from '../support/quiet.ts';
+import { outcomeOf } from './sign-in-outcome.ts';
 
 /** The store's clock, far from this machine's. */
 const NOW = Date.UTC(2040, 0, 1);
@@ -18,9 +20,15 @@ function jwt(claims: JWTPayload, secret = SECRET, alg = 'HS256'): Promise<string
   return new SignJWT(claims).setProtectedHeader({ alg }).sign(new TextEncoder().encode(secret));
 }
 
-function withSecret(rest: Partial<Extract<AuthConfig, { mode: 'jwt' }>> = {}) {
+type JwtConfig = Extract<AuthConfig, { mode: 'jwt' }>;
+
+function withKey(rest: Partial<JwtConfig> = {}): JwtConfig {
   const key = { kind: 'secret', secret: new Secret(SECRET) } as const;
-  return createAuthenticate({ mode: 'jwt', key, issuer: null, audience: null, ...rest }, clock);
+  return { mode: 'jwt', key, issuer: null, audience: null, ...rest };
+}
+
+function withSecret(rest: Partial<JwtConfig> = {}): Authenticate {
+  return openSignIn(withKey(rest), clock, quiet).authenticate;
 }
 
 /** `CODE: sentence`, or who it is. */
@@ -34,7 +42,7 @@ async function outcome(authenticated: Promise<Identity>): Promise<Identity | str
 }
 
 describe('development sign-in', () => {
-  const authenticate = createAuthenticate({ mode: 'dev' }, clock);
+  const authenticate = openSignIn({ mode: 'dev' }, clock, quiet).authenticate;
   const wrong = 'UNAUTHENTICATED: The token must be a user id of 1 to 256 characters.';
   const cases: [what: string, token: string, who: Identity | string][] = [
     ['the token is the user id', 'ada', { userId: 'ada', admin: false, expiresAt: null }],
@@ -107,39 +115,67 @@ describe('tokens signed with a secret', () => {
   });
 });
 
-describe('tokens signed with a key of a JSON Web Key Set', () => {
-  const open: { close(): void }[] = [];
-  afterEach(() => {
-    for (const server of open.splice(0)) server.close();
+describe('rule 14.7: a token that was accepted is not verified again', () => {
+  let verifying: MockInstance<SubtleCrypto['verify']>;
+  beforeEach(() => {
+    verifying = vi.spyOn(crypto.subtle, 'verify');
+  });
+  afterEach(() => verifying.mockRestore());
+
+  test('and counts until its end, to the millisecond', async () => {
+    let now = NOW;
+    const { authenticate } = openSignIn(withKey(), { now: () => now }, quiet);
+    const token = await jwt({ sub: 'ada', exp: NOW_S + 60 });
+    for (let index = 0; index < 100; index++) expect(await outcomeOf(authenticate(token))).toBe('ada');
+    expect(verifying).toHaveBeenCalledTimes(1);
+    now = NOW + 59_999;
+    expect(await outcomeOf(authenticate(token))).toBe('ada');
+    now = NOW + 60_000;
+    expect(await outcomeOf(authenticate(token))).toBe('UNAUTHENTICATED: The token has expired.');
+    expect(verifying).toHaveBeenCalledTimes(1);
   });
 
-  async function keySet(status: number, keys: object[]): Promise<string> {
-    const server = createServer((_, response) => response.writeHead(status).end(JSON.stringify({ keys })));
-    open.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
-  }
-  const withKeys = (url: string) =>
-    createAuthenticate({ mode: 'jwt', key: { kind: 'jwks', url }, issuer: null, audience: null }, clock);
-
-  test('one of the set', async () => {
-    const { publicKey, privateKey } = await generateKeyPair('ES256');
-    const authenticate = withKeys(await keySet(200, [{ ...(await exportJWK(publicKey)), kid: 'one', alg: 'ES256' }]));
-    const sign = (kid: string) =>
-      new SignJWT({ sub: 'ada' }).setProtectedHeader({ alg: 'ES256', kid }).sign(privateKey);
-    expect(await authenticate(await sign('one'))).toMatchObject({ userId: 'ada' });
-    expect(await outcome(authenticate(await sign('two')))).toMatch(/^UNAUTHENTICATED: The signature/);
-    // The public key is no secret to sign with.
-    expect(await outcome(authenticate(await jwt({ sub: 'ada' }, JSON.stringify(await exportJWK(publicKey)))))).toMatch(
-      /^UNAUTHENTICATED: /,
-    );
+  test('one that was refused is, each time', async () => {
+    const { authenticate } = openSignIn(withKey(), clock, quiet);
+    const token = await jwt({ sub: 'ada', nbf: NOW_S + 60 });
+    for (let index = 0; index < 3; index++) expect(await outcomeOf(authenticate(token))).toMatch(/not valid yet/);
+    expect(verifying).toHaveBeenCalledTimes(3);
   });
 
-  test('while the set is out of reach nobody is told that their token is bad', async () => {
-    const { privateKey } = await generateKeyPair('ES256');
-    const token = await new SignJWT({ sub: 'ada' }).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);
-    expect(await outcome(withKeys(await keySet(500, []))(token))).toMatch(/^UNAVAILABLE: /);
+  test('one that differs in its last character is another one', async () => {
+    const { authenticate } = openSignIn(withKey(), clock, quiet);
+    const token = await jwt({ sub: 'ada' });
+    expect(await outcomeOf(authenticate(token))).toBe('ada');
+    for (const other of [`${token.slice(0, -1)}`, `${token}A`, token.toLowerCase()]) {
+      expect(await outcomeOf(authenticate(other))).toMatch(/^UNAUTHENTICATED: /);
+    }
   });
+});
+
+test('of more tokens than are remembered those used last are', () => {
+  const accepted = new AcceptedTokens<number>(3);
+  for (const number of [1, 2, 3]) accepted.set(`token ${number}`, number);
+  expect(accepted.get('token 1')).toBe(1);
+  accepted.set('token 4', 4);
+  expect([1, 2, 3, 4].map((number) => accepted.get(`token ${number}`))).toEqual([1, null, 3, 4]);
+  accepted.clear();
+  expect(accepted.get('token 1')).toBeNull();
+});
+
+test('rule 14.9: while the clock of the store is not known, nobody can sign in, and nobody is told that their token is bad', async () => {
+  const redis = new RedisClock();
+  const { authenticate } = openSignIn(withKey(), redis, quiet);
+  const token = await jwt({ sub: 'ada', exp: NOW_S + 60 });
+  expect(await outcomeOf(authenticate(token))).toBe('UNAVAILABLE: The store has not been reached yet.');
+  redis.sample(redis.monotonic(), NOW);
+  expect(await outcomeOf(authenticate(token))).toBe('ada');
+});
+
+test('a token without an end is accepted, and the log says once what that means', async () => {
+  const log: string[] = [];
+  const { authenticate } = openSignIn(withKey(), clock, { ...quiet, warn: (_, line) => void log.push(line) });
+  for (const sub of ['ada', 'bob']) expect(await outcomeOf(authenticate(await jwt({ sub })))).toBe(sub);
+  expect(log).toEqual([expect.stringMatching(/^A token without exp was accepted/)]);
 });
 
 test('the Authorization header', () => {
@@ -147,16 +183,27 @@ test('the Authorization header', () => {
   expect(tokenFromHeader('')).toBeNull();
   expect(tokenFromHeader('Bearer ada')).toBe('ada');
   expect(tokenFromHeader('bearer  Ada Lovelace ')).toBe('Ada Lovelace');
+  expect(tokenFromHeader(' Bearer\tada')).toBe('ada');
   for (const header of ['ada', 'Basic YTpi', 'Bearer', 'Bearer ', 'Bearerada']) {
     expect(() => tokenFromHeader(header)).toThrow('must be of the form: Bearer <token>');
   }
 });
 
-test('the connection parameters', () => {
-  expect(tokenFromConnectionParams(undefined)).toBeNull();
-  expect(tokenFromConnectionParams({ authorization: null, x: 1 })).toBeNull();
-  expect(tokenFromConnectionParams({ authorization: '' })).toBeNull();
-  expect(tokenFromConnectionParams({ authorization: 'Bearer ada' })).toBe('ada');
-  expect(tokenFromConnectionParams({ Authorization: 'ada' })).toBe('ada');
-  expect(() => tokenFromConnectionParams({ authorization: 1 })).toThrow('must be a text');
+test('a header is read in time that grows with its length alone', () => {
+  // One of them took a quarter of a second of everybody's time.
+  const header = `Bearer a${' '.repeat(16_000)}b`;
+  for (let index = 0; index < 5_000; index++) expect(tokenFromHeader(header)).toHaveLength(16_002);
+});
+
+test('rule 14.8: the connection parameters, of which nothing is kept', () => {
+  const take = (connectionParams?: Record<string, unknown>): string | null => takeToken({ connectionParams });
+  expect(take()).toBeNull();
+  expect(take({ authorization: null, x: 1 })).toBeNull();
+  expect(take({ authorization: '' })).toBeNull();
+  expect(take({ authorization: 'Bearer ada' })).toBe('ada');
+  expect(take({ Authorization: 'ada' })).toBe('ada');
+  expect(() => take({ authorization: 1 })).toThrow('must be a text');
+  const greeting = { connectionParams: { authorization: 'Bearer ada', more: 'x'.repeat(1_000_000) } };
+  expect(takeToken(greeting)).toBe('ada');
+  expect(greeting.connectionParams).toBeUndefined();
 });

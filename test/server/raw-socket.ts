@@ -16,6 +16,8 @@ export interface Message {
 
 export interface SocketOptions {
   readonly origin?: string;
+  /** The Host header, where it is another one than that of the address. */
+  readonly host?: string;
   readonly path?: string;
   /** Of this machine, such as 127.0.0.2: where the client is for the server. */
   readonly localAddress?: string;
@@ -44,8 +46,11 @@ export class RawSocket {
 
   /** Resolves when it is open; rejects when the server does not take it. `url` is the server's, without a path. */
   static async open(url: string, options: SocketOptions = {}): Promise<RawSocket> {
-    const { path = '/graphql', protocols = ['graphql-transport-ws'], ...rest } = options;
-    const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, [...protocols], rest);
+    const { path = '/graphql', protocols = ['graphql-transport-ws'], host, ...rest } = options;
+    const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, [...protocols], {
+      ...rest,
+      ...(host ? { headers: { host } } : {}),
+    });
     const raw = new RawSocket(socket);
     await once(socket, 'open');
     return raw;
@@ -80,6 +85,19 @@ export class RawSocket {
 
   closed(): Promise<Close> {
     return this.#when(() => this.#close);
+  }
+
+  /** As `closed`, for as long as it takes, and for tests whose time is not that of sockets. */
+  onClose(): Promise<Close> {
+    if (this.#close !== null) return Promise.resolve(this.#close);
+    return new Promise((resolve) => {
+      this.#socket.once('close', (code, reason) => resolve({ code, reason: String(reason) }));
+    });
+  }
+
+  /** What has come and nobody has asked for. */
+  get heard(): readonly Message[] {
+    return this.#heard;
   }
 
   get open(): boolean {

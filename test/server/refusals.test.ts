@@ -62,15 +62,6 @@ describe("clients' mistakes are BAD_USER_INPUT with 400, and nothing for the log
     expect(log).toEqual([]);
   });
 
-  test('variables of a form that are no JSON', async () => {
-    const body = new URLSearchParams({ query: ME, variables: '{' });
-    expect(await ask({ method: 'POST', headers: { accept: STRICT }, body })).toMatchObject({
-      status: 400,
-      errors: ['BAD_USER_INPUT variables: variables and extensions must be JSON.'],
-    });
-    expect(log).toEqual([]);
-  });
-
   const nested = `{ user(id: ${'['.repeat(3_000)}) { id } }`;
   const deep = 'BAD_USER_INPUT query: The document is nested too deeply.';
 
@@ -97,7 +88,14 @@ describe("clients' mistakes are BAD_USER_INPUT with 400, and nothing for the log
 
 describe('what cannot be taken or given in the form asked for is refused with a body that says so', () => {
   const taken = 'BAD_USER_INPUT content-type: Send the operation as application/json.';
-  test.each(['text/plain', 'application/xml', 'multipart/form-data; boundary=x'])('415 for %s', async (type) => {
+  test.each([
+    'text/plain',
+    'text/plain; application/json',
+    'application/xml',
+    'application/graphql',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+  ])('rule 15.4: 415 for %s', async (type) => {
     expect(await post({ query: ME }, { 'content-type': type, accept: '*/*' })).toEqual({
       status: 415,
       contentType: 'application/json; charset=utf-8',
@@ -105,7 +103,14 @@ describe('what cannot be taken or given in the form asked for is refused with a 
     });
   });
 
-  test('415 for no content type', async () => {
+  test('415 for a body that is compressed', async () => {
+    expect(await post({ query: ME }, { 'content-encoding': 'gzip' })).toMatchObject({
+      status: 415,
+      errors: ['BAD_USER_INPUT content-encoding: Send the operation without a content encoding.'],
+    });
+  });
+
+  test('rule 15.4: 415 for no content type', async () => {
     const body = new TextEncoder().encode(JSON.stringify({ query: ME }));
     expect(await ask({ method: 'POST', body })).toMatchObject({ status: 415, errors: [taken] });
   });

@@ -6,10 +6,11 @@ import { loadConfig } from '../../src/config.ts';
 import { Documents } from '../../src/graphql/documents.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { UpdateWriters } from '../../src/graphql/update-writers.ts';
-import { createAuthenticate } from '../../src/server/auth.ts';
+import { openSignIn } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
 import { createLimits } from '../../src/server/limits.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
+import { createBrowserRules } from '../../src/server/origin.ts';
 import { WebSocketEndpoint } from '../../src/server/websocket.ts';
 import { createRollcall, type RunningRollcall } from '../../src/service/create.ts';
 import { quiet } from '../support/quiet.ts';
@@ -42,11 +43,11 @@ beforeEach(async () => {
     limits: createLimits(config.limits, clock),
     rollcall: service,
     clock,
-    authenticate: createAuthenticate(config.auth, clock),
+    authenticate: openSignIn(config.auth, clock, quiet).authenticate,
     metrics: createMetrics(),
     report: () => {},
     draining: () => false,
-    allowedOrigins: 'local',
+    rules: createBrowserRules(config),
     log: quiet,
     keepAliveMs: KEEP_ALIVE_MS,
   });

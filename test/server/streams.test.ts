@@ -8,12 +8,13 @@ import { buildSchema } from '../../src/graphql/schema.ts';
 import { UpdateWriters } from '../../src/graphql/update-writers.ts';
 import type { PresenceRecord } from '../../src/presence/record.ts';
 import type { RosterOptions, UpdateFeed } from '../../src/roster/update.ts';
-import { createAuthenticate } from '../../src/server/auth.ts';
+import { openSignIn } from '../../src/server/auth.ts';
 import { openEngine } from '../../src/server/engine.ts';
 import { createGraphQLOverHttp } from '../../src/server/graphql-over-http.ts';
 import { createHttpServer } from '../../src/server/http.ts';
 import { createLimits } from '../../src/server/limits.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
+import { createBrowserRules } from '../../src/server/origin.ts';
 import { Streams } from '../../src/server/streams.ts';
 import { WebSocketEndpoint } from '../../src/server/websocket.ts';
 import { createRollcall } from '../../src/service/create.ts';
@@ -82,13 +83,12 @@ beforeEach(async () => {
   const documents = new Documents(schema);
   const metrics = createMetrics();
   const { clock } = engine.store;
-  const authenticate = createAuthenticate(config.auth, clock);
+  const authenticate = openSignIn(config.auth, clock, quiet).authenticate;
   const report = (error: unknown): void => void reported.push(error);
   const writers = new UpdateWriters(schema);
   const limits = createLimits(config.limits, clock);
   const streams = new Streams(clock, metrics, limits);
   const graphql = createGraphQLOverHttp({
-    config,
     schema,
     documents,
     limits,
@@ -102,6 +102,9 @@ beforeEach(async () => {
   const draining = (): boolean => false;
   server = createHttpServer({
     graphql,
+    page: null,
+    rules: createBrowserRules(config),
+    maxBodyBytes: config.limits.messageBytes,
     metrics,
     notReady: () => null,
     draining,
@@ -119,7 +122,7 @@ beforeEach(async () => {
     metrics,
     report,
     draining,
-    allowedOrigins: 'local',
+    rules: createBrowserRules(config),
     log: quiet,
     keepAliveMs: KEEP_ALIVE_MS,
     initWaitMs: INIT_WAIT_MS,

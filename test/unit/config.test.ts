@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/config/flags.ts';
 import { type Config, ConfigError, loadConfig, loadEngineConfig } from '../../src/config.ts';
 import { DEFAULT_BOUNDS } from '../../src/graphql/selection-bounds.ts';
+import { openDoors } from '../../src/server/open-doors.ts';
 
 const SECRET = 'a secret that nobody should ever see printed';
 
@@ -39,6 +40,17 @@ describe('settings that are wrong by themselves', () => {
       { JWT_SECRET: 'only 31 bytes, which is too few' },
       'JWT_SECRET must have 32 bytes or more: HS256 is no stronger than its secret.',
     ],
+    ...[
+      '-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----',
+      '{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8A","y":"4Etl6SRW2YiLUrN5vfvVHuh"}]}',
+    ].map((JWT_SECRET): [Record<string, string>, string] => [
+      { JWT_SECRET },
+      'JWT_SECRET must be a secret for HS256, not a key of a pair: public keys come from JWKS_URL.',
+    ]),
+    [
+      { JWKS_URL: 'https://ada:hunter2@keys.example/' },
+      'JWKS_URL must not hold a user name or a password: public keys need none.',
+    ],
     [{ JWKS_URL: 'ftp://keys' }, 'JWKS_URL must be the http:// or https:// address of a JSON Web Key Set.'],
     [
       { ALLOWED_ORIGINS: 'https://a.example, *' },
@@ -48,6 +60,39 @@ describe('settings that are wrong by themselves', () => {
       { ALLOWED_ORIGINS: 'https://a.example/path' },
       'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "https://a.example/path" is none.',
     ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, null' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "null" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, https://*.a.example' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "https://*.a.example" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, app.example.com' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "app.example.com" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, localhost:3000' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "localhost:3000" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, wss://a.example' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "wss://a.example" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, file://a' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "file://a" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, https://user@a.example' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "https://user@a.example" is none.',
+    ],
+    [
+      { ALLOWED_ORIGINS: 'https://a.example, https://a.example:99999' },
+      'ALLOWED_ORIGINS must be a list of origins like https://app.example.com with commas between them; "https://a.example:99999" is none.',
+    ],
+    [{ INTROSPECTION: 'yes' }, 'INTROSPECTION must be one of on, off; it is "yes".'],
     [{ PERSISTED_DOCUMENTS_ONLY: 'yes' }, 'PERSISTED_DOCUMENTS_ONLY must be one of true, false; it is "yes".'],
     [{ DATABASE_URL: 'mysql://db' }, 'DATABASE_URL must be postgres://… or file:DIRECTORY.'],
   ];
@@ -77,6 +122,20 @@ describe('settings that contradict each other', () => {
       { NODE_ENV: 'production', AUTH_MODE: 'dev', JWT_SECRET: SECRET },
       'AUTH_MODE must not be dev with NODE_ENV=production: anyone could sign in as anyone.',
     ],
+    ...['PRODUCTION', 'prod', ' production '].map((NODE_ENV): [Record<string, string>, string] => [
+      { NODE_ENV },
+      'JWT_SECRET or JWKS_URL must be set with NODE_ENV=production.',
+    ]),
+    ...[
+      'http://keys.example/',
+      'http://10.0.0.1/keys',
+      'http://localhost.keys.example/',
+      'http://127.0.0.1.keys.example/',
+    ].map((JWKS_URL): [Record<string, string>, string] => [
+      { NODE_ENV: 'production', JWKS_URL },
+      'JWKS_URL must be an https:// address with NODE_ENV=production, or one of this machine: over http:// others could put in keys of theirs.',
+    ]),
+    [{ AUTH_MODE: 'dev', JWT_AUDIENCE: 'a' }, 'AUTH_MODE is dev, but JWT_AUDIENCE is set: leave one of them out.'],
     [{ AUTH_MODE: 'dev', JWT_SECRET: SECRET }, 'AUTH_MODE is dev, but JWT_SECRET is set: leave one of them out.'],
     [
       { JWT_ISSUER: 'https://a.example' },
@@ -150,6 +209,8 @@ test('without any setting: the defaults of the contract', () => {
       messageBytes: 1_048_576,
       query: DEFAULT_BOUNDS,
     },
+    introspection: true,
+    graphiql: true,
     service: {
       heartbeatIntervalMs: 30_000,
       heartbeatToleranceMs: 5_000,
@@ -173,6 +234,35 @@ test('a key turns the sign-in with tokens on, in production with no origin allow
   });
 });
 
+test('keys may come from this machine without TLS, in production too, and from anywhere else in development', () => {
+  for (const JWKS_URL of [
+    'http://localhost:1/',
+    'http://127.8.8.8/',
+    'http://[::1]:80/keys',
+    'https://keys.example/',
+  ]) {
+    expect(start({ NODE_ENV: 'production', JWKS_URL })).toBe('started');
+  }
+  expect(start({ JWKS_URL: 'http://keys.example/' })).toBe('started');
+});
+
+test('who lets in more people than they may have had in mind is told so', () => {
+  const told = (env: Record<string, string>): readonly string[] => openDoors(loadConfig(env));
+  const keys = { JWKS_URL: 'https://keys.example/' };
+  expect(told({ HOST: '0.0.0.0' })).toEqual([expect.stringMatching(/^Development sign-in on HOST 0\.0\.0\.0: /)]);
+  expect(told({ HOST: '::' })).toHaveLength(1);
+  expect(told(keys)).toEqual([expect.stringMatching(/^JWT_AUDIENCE is not set: /)]);
+  for (const env of [
+    {},
+    { HOST: '::1' },
+    { HOST: 'localhost' },
+    { ...keys, JWT_AUDIENCE: 'a' },
+    { JWT_SECRET: SECRET },
+  ]) {
+    expect(told(env)).toEqual([]);
+  }
+});
+
 test('origins are read into the form in which browsers send them', () =>
   expect(loadConfig({ ALLOWED_ORIGINS: 'https://A.example:443/, capacitor://localhost,' }).allowedOrigins).toEqual([
     'https://a.example',
@@ -189,4 +279,23 @@ test('a secret is in no text that is made of the settings', () => {
   for (const text of [JSON.stringify(config), inspect(config, { depth: 9 }), String(config.redis?.password)]) {
     expect(text).not.toContain('nobody should');
   }
+});
+
+test('the schema is told in development, and in production where it is asked for', () => {
+  const production = { NODE_ENV: 'production', JWT_SECRET: SECRET };
+  expect(loadConfig({}).introspection).toBe(true);
+  expect(loadConfig({ INTROSPECTION: 'off' }).introspection).toBe(false);
+  expect(loadConfig(production).introspection).toBe(false);
+  expect(loadConfig({ ...production, INTROSPECTION: 'on' }).introspection).toBe(true);
+});
+
+test.each([
+  [{}, true, true],
+  [{ INTROSPECTION: 'off' }, false, false],
+  [{ NODE_ENV: 'production', JWT_SECRET: SECRET }, false, false],
+  [{ NODE_ENV: 'production', JWT_SECRET: SECRET, INTROSPECTION: 'on' }, true, true],
+  [{ PERSISTED_DOCUMENTS: 'file.json', PERSISTED_DOCUMENTS_ONLY: 'true' }, true, false],
+  [{ PERSISTED_DOCUMENTS: 'file.json', PERSISTED_DOCUMENTS_ONLY: 'true', INTROSPECTION: 'on' }, true, false],
+])('rule 15.7: with %j the schema is told: %s, and there is GraphiQL: %s', (env, introspection, graphiql) => {
+  expect(loadConfig(env)).toMatchObject({ introspection, graphiql });
 });
