@@ -242,14 +242,17 @@ export class RosterFeed implements UpdateFeed, Teller {
   }
 
   #noteAhead(rev: Revision, now: number): void {
-    this.#ahead ??= [];
-    const last = this.#ahead.at(-1);
-    if (last && (now - last.begun < SPAN_MS || this.#ahead.length >= MOST_SPANS)) {
+    const spans = this.#ahead;
+    const last = spans?.at(-1);
+    if (spans && last && (now - last.begun < SPAN_MS || spans.length >= MOST_SPANS)) {
       last.lastShown = now;
       last.newest = Math.max(last.newest, rev);
-    } else {
-      this.#ahead.push({ begun: now, lastShown: now, newest: rev });
+      return;
     }
+    const span = { begun: now, lastShown: now, newest: rev };
+    // Most have one at a time, and to push the first one would make room for many.
+    if (spans) spans.push(span);
+    else this.#ahead = [span];
   }
 
   /** What was shown in earlier frames, and can be claimed by now: NEVER where there is nothing. */

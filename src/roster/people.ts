@@ -21,7 +21,7 @@ interface Partition {
 
 /** How long to wait before reading again what the store could not give. */
 const RELOAD_RETRY_MS = 250;
-/** Where revisions are not one order: how long after a change it is asked up to where all have been told. */
+/** Of a store that is not gapless: how long after a change it is asked up to where all have been told. */
 const BARRIER_MS = 1_000;
 
 /**
@@ -267,15 +267,15 @@ export class People {
     return this.#lost.size === 0 && this.#reloads.size === 0 && this.#store.unbroken();
   }
 
-  /** What has been told says up to where all have been told only where revisions are one order. */
+  /** What has been told says up to where all have been told only where no gap between partitions goes unnoticed. */
   #advance(): void {
-    if (!this.#store.ordered) this.#planBarrier();
+    if (!this.#store.gapless) this.#planBarrier();
     else if (this.#whole) this.#applied = Math.max(this.#applied, this.#newestTold);
   }
 
   /** One question for all changes of a while, and none while nothing changes. */
   #planBarrier(): void {
-    if (this.#store.ordered || this.#barrier || this.#closed || this.#newestTold <= this.#applied) return;
+    if (this.#store.gapless || this.#barrier || this.#closed || this.#newestTold <= this.#applied) return;
     this.#barrier = setTimeout(() => {
       this.#barrier = undefined;
       this.catchUp().catch((error: unknown) => {
