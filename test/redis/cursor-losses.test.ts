@@ -43,6 +43,28 @@ test('rules 4.3, 6.1: a cursor claims no change that was lost unnoticed, whateve
   expect(resumed.status(lost)).toBe('ONLINE');
 });
 
+test('rule 6.6: a cursor claims in time what was shown: only who changed lately is shown again', async () => {
+  const server = await setting().server();
+  const [here, there] = [await start(server.url), await start(server.url)];
+  const [[early = ''], [late = '']] = [neighbours(here.store, 1, 0), neighbours(here.store, 1, 1)];
+  await there.rollcall.syncFriends(backend, 'ada', [early, late]);
+  const reader = await watch(here.rollcall, null);
+  await there.rollcall.heartbeat(user(early), beat('tab'));
+  await reader.sees(early, 'ONLINE');
+  let round = 0;
+  const shownAgain = async (): Promise<string[]> => {
+    round += 1;
+    const text = `text ${round}`;
+    await there.rollcall.setCustomStatus(user(late), { text, emoji: null, expiresAt: null });
+    await reader.until('the text', ({ roster }) => roster.get(late)?.customStatus?.text === text);
+    const resumed = await watch(there.rollcall, reader.cursor);
+    await resumed.close();
+    expect(resumed.items[0]?.reset).toBe(false);
+    return [...resumed.roster.keys()];
+  };
+  await eventually(shownAgain, (ids) => !ids.includes(early));
+});
+
 async function start(url: string) {
   const { connection, store } = await setting().node(url, NO_AUDIT);
   const friends = new RedisFriendGraph(connection);
