@@ -17,6 +17,7 @@ import type { RosterOptions } from './update.ts';
  * much, and between two of them there is room for the changes of those who are here already.
  */
 const READINGS_AT_ONCE = 64;
+const NONE: ReadonlySet<number> = new Set();
 
 /** Who watches whom on this node. Opens what a stream needs and closes it with the last stream that needs it. */
 export class Hub {
@@ -59,13 +60,8 @@ export class Hub {
     roster.hold();
     try {
       await this.#opening.get(roster);
-      try {
-        if (known) await roster.freshen();
-        await this.#people.catchUp();
-      } catch (error) {
-        if (!this.#people.stale) throw error;
-      }
-      const feed = new RosterFeed(roster, options, this.#store.clock.now() * 1000);
+      const behind = await this.#renew(known);
+      const feed = new RosterFeed(roster, options, this.#store.clock.now() * 1000, behind);
       // What has been read may be of other data already than what the caller was told of.
       const sure = feed.resumed && this.#people.lineage === this.#store.lineage();
       if (this.#people.stale && options.after !== null && !sure) {
@@ -95,6 +91,16 @@ export class Hub {
     this.#rosters.clear();
     await Promise.all([...rosters, ...ownFeeds]);
     await this.#people.close();
+  }
+
+  /**
+   * Resolves when a roster that was open before, and all who are watched, are known as they are from now on; while the store
+   * is away with the partitions of which that cannot be said. Rejects UNAVAILABLE.
+   */
+  async #renew(known: Roster | undefined): Promise<ReadonlySet<number>> {
+    const [list, presence] = await Promise.allSettled([known?.freshen(), this.#people.catchUp()]);
+    for (const part of [list, presence]) if (part.status === 'rejected' && !this.#people.stale) throw part.reason;
+    return presence.status === 'rejected' ? this.#people.behind : NONE;
   }
 
   #staleChanged(): void {

@@ -38,7 +38,7 @@ export class People {
   readonly #lostChoices: LostChoices;
   readonly #onStale: (stale: boolean) => void;
   /** What is being read again, each as its latest attempt stands. */
-  readonly #reloads = new Set<{ attempt: Promise<void> }>();
+  readonly #reloads = new Set<{ readonly partition: number; attempt: Promise<void> }>();
   #stale = false;
   #applied: Revision = NEVER;
   #newestTold: Revision = NEVER;
@@ -64,6 +64,11 @@ export class People {
   /** The store is out of reach, or what was missed meanwhile has not been read yet. */
   get stale(): boolean {
     return this.#stale;
+  }
+
+  /** The partitions in which changes are known to be missing here. */
+  get behind(): ReadonlySet<number> {
+    return new Set([...this.#lost, ...[...this.#reloads].map(({ partition }) => partition)]);
   }
 
   /** Every change up to this revision, of people watched, has been applied here. It stands still while changes are missing. */
@@ -294,7 +299,7 @@ export class People {
 
   /** Reads again whom changes were missed of, for as long as it takes. */
   async #reload(partition: number, userIds: readonly UserId[] | null): Promise<void> {
-    const reload = { attempt: Promise.resolve() };
+    const reload = { partition, attempt: Promise.resolve() };
     this.#reloads.add(reload);
     this.#updateStale();
     try {
