@@ -39,6 +39,7 @@ export class People {
   readonly #onStale: (stale: boolean) => void;
   /** What is being read again, each as its latest attempt stands. */
   readonly #reloads = new Set<{ readonly partition: number; attempt: Promise<void> }>();
+  readonly #waiting = new Set<() => void>();
   #stale = false;
   #applied: Revision = NEVER;
   #newestTold: Revision = NEVER;
@@ -69,6 +70,20 @@ export class People {
   /** The partitions in which changes are known to be missing here. */
   get behind(): ReadonlySet<number> {
     return new Set([...this.#lost, ...[...this.#reloads].map(({ partition }) => partition)]);
+  }
+
+  /** Whether this is not stale any more within `ms`. */
+  recovers(ms: number): Promise<boolean> {
+    if (!this.#stale) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(settle);
+        resolve(!this.#stale);
+      };
+      const timer = setTimeout(settle, ms);
+      this.#waiting.add(settle);
+    });
   }
 
   /** Every change up to this revision, of people watched, has been applied here. It stands still while changes are missing. */
@@ -148,6 +163,7 @@ export class People {
     this.#closed = true;
     clearTimeout(this.#barrier);
     this.#lostChoices.close();
+    for (const settle of [...this.#waiting]) settle();
     const partitions = [...this.#partitions.values()];
     this.#people.clear();
     this.#partitions.clear();
@@ -344,6 +360,7 @@ export class People {
     this.#stale = stale;
     if (!stale && this.#store.ready()) this.#followLineage();
     this.#onStale(stale);
+    for (const settle of [...this.#waiting]) settle();
   }
 
   #followLineage(): string {
