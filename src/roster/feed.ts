@@ -1,5 +1,6 @@
 import { EMPTY_RECORD, type UserId, view } from '../presence/record.ts';
 import { NEVER, type Revision } from '../presence/time.ts';
+import { Ahead } from './ahead.ts';
 import { cursorPrefix, cursorScope, decodeCursor, encodeCursor } from './cursor.ts';
 import { Marks } from './marks.ts';
 import type { Person } from './person.ts';
@@ -37,19 +38,12 @@ const NOBODY: readonly UserId[] = [];
 const CURSOR_SLACK = 10_000_000;
 
 /**
- * How long after it was shown a revision that had been ahead of `applied` is claimed, ms: by then it is applied whatever
- * else goes on at the node. A cursor that followed sooner would tell of changes that the viewer must not know of.
+ * While the store is away this node may know less of these partitions than the caller has been shown elsewhere. Until it is
+ * back nobody of them is shown, and the cursor stays where it was.
  */
-const CLAIM_MS = 2_000;
-/** What was shown within this time is claimed together, ms; and how many such spans are kept apart at most. */
-const SPAN_MS = 250;
-const MOST_SPANS = 16;
-
-/** A span of time in which views were shown that were ahead of `applied`. */
-interface Ahead {
-  readonly begun: number;
-  lastShown: number;
-  newest: Revision;
+interface Behind {
+  readonly partitions: ReadonlySet<number>;
+  readonly cursor: string;
 }
 
 /**
@@ -70,9 +64,11 @@ export class RosterFeed implements UpdateFeed, Teller {
   #removed: Set<UserId> | null = null;
   /** Every view up to this revision has been shown. */
   #shown: Revision = NEVER;
-  /** The oldest first, null for none. No cursor claims them yet. */
-  #ahead: Ahead[] | null = null;
+  /** What no cursor claims yet; null for nothing. */
+  #ahead: Ahead | null = null;
   #start: 'reset' | 'resume' | null;
+  /** Null where this node knows all that the caller may have been shown already. */
+  #behind: Behind | null;
   #toldStale = false;
   /** Kept only where frames have to be apart. */
   #lastFrameAt: number | null = null;
@@ -82,8 +78,11 @@ export class RosterFeed implements UpdateFeed, Teller {
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
-  /** `now` is the store's time in µs: no cursor of ours can be ahead of it. */
-  constructor(source: FeedSource, options: RosterOptions, now: number) {
+  /**
+   * `now` is the store's time in µs: no cursor of ours can be ahead of it. `behind` are the partitions of which is not known
+   * how they are now, because the store is away.
+   */
+  constructor(source: FeedSource, options: RosterOptions, now: number, behind: ReadonlySet<number>) {
     this.#source = source;
     this.#only = options.only;
     this.#coalesceMs = options.coalesceMs;
@@ -92,6 +91,8 @@ export class RosterFeed implements UpdateFeed, Teller {
     this.#cursorPrefix = cursorPrefix(scope);
     this.resumed = this.#resume(scope, options.after, now);
     this.#start = this.resumed ? 'resume' : 'reset';
+    const { after } = options;
+    this.#behind = this.resumed && after !== null && behind.size > 0 ? { partitions: behind, cursor: after } : null;
   }
 
   /** The friend looks different to this viewer, or is a friend from now on. */
@@ -117,6 +118,7 @@ export class RosterFeed implements UpdateFeed, Teller {
   }
 
   take(): RosterUpdate | null {
+    if (!this.#source.stale) this.#behind = null;
     if (this.#ended || !this.#hasNews()) return null;
     const wait = this.#lastFrameAt === null ? 0 : this.#lastFrameAt + this.#coalesceMs - performance.now();
     if (wait <= 0) return this.#frame();
@@ -170,8 +172,9 @@ export class RosterFeed implements UpdateFeed, Teller {
   }
 
   #hasNews(): boolean {
+    const dirty = this.#dirty;
     return (
-      (this.#dirty !== null && !this.#dirty.empty) ||
+      (dirty !== null && (this.#behind ? dirty.all.some((friend) => !this.#isBehind(friend)) : !dirty.empty)) ||
       this.#start !== null ||
       (this.#removed !== null && this.#removed.size > 0) ||
       this.#source.stale !== this.#toldStale
@@ -206,6 +209,10 @@ export class RosterFeed implements UpdateFeed, Teller {
     return true;
   }
 
+  #isBehind({ partition }: Person): boolean {
+    return this.#behind?.partitions.has(partition) ?? false;
+  }
+
   #mine(): readonly Person[] {
     const { friends } = this.#source;
     return this.#only === null ? friends : friends.filter(({ id }) => this.#wants(id));
@@ -219,9 +226,10 @@ export class RosterFeed implements UpdateFeed, Teller {
     this.#followLineage();
     const source = this.#source;
     const reset = this.#start === 'reset';
-    const friends = reset ? this.#mine() : (this.#dirty?.all ?? []);
+    const marked = reset ? this.#mine() : (this.#dirty?.all ?? []);
+    const friends = this.#behind === null ? marked : marked.filter((friend) => !this.#isBehind(friend));
     const changes = friends.map((friend): FriendView => ({ id: friend.id, view: this.#view(friend) }));
-    const { applied } = source;
+    const applied = this.#behind === null ? source.applied : NEVER;
     let newest = Math.max(this.#shown, this.#claim(applied));
     let ahead = NEVER;
     for (const { view: shown } of changes) {
@@ -232,37 +240,24 @@ export class RosterFeed implements UpdateFeed, Teller {
     const removed = reset || this.#removed === null ? NOBODY : [...this.#removed];
     this.#start = null;
     this.#dirty = null;
+    if (this.#behind !== null) for (const friend of marked) if (this.#isBehind(friend)) this.#mark(friend);
     this.#removed = null;
     this.#toldStale = source.stale;
     if (this.#coalesceMs > 0) this.#lastFrameAt = performance.now();
-    if (ahead !== NEVER) this.#noteAhead(ahead, performance.now());
-    this.#shown = newest;
-    const cursor = encodeCursor(this.#cursorPrefix, source.textOf(newest), source.listVersion);
-    return { reset, changes, removed, cursor, stale: this.#toldStale };
-  }
-
-  #noteAhead(rev: Revision, now: number): void {
-    this.#ahead ??= [];
-    const last = this.#ahead.at(-1);
-    if (last && (now - last.begun < SPAN_MS || this.#ahead.length >= MOST_SPANS)) {
-      last.lastShown = now;
-      last.newest = Math.max(last.newest, rev);
-    } else {
-      this.#ahead.push({ begun: now, lastShown: now, newest: rev });
+    if (ahead !== NEVER) {
+      if (this.#ahead) this.#ahead.note(ahead);
+      else this.#ahead = new Ahead(ahead);
     }
+    this.#shown = newest;
+    const cursor = this.#behind?.cursor ?? encodeCursor(this.#cursorPrefix, source.textOf(newest), source.listVersion);
+    return { reset, changes, removed, cursor, stale: this.#toldStale };
   }
 
   /** What was shown in earlier frames, and can be claimed by now: NEVER where there is nothing. */
   #claim(applied: Revision): Revision {
     if (this.#ahead === null) return NEVER;
-    const longAgo = performance.now() - CLAIM_MS;
-    let newest = NEVER;
-    for (let span = this.#ahead[0]; span; span = this.#ahead[0]) {
-      if (span.newest > applied || span.lastShown > longAgo) break;
-      newest = Math.max(newest, span.newest);
-      this.#ahead.shift();
-    }
-    if (this.#ahead.length === 0) this.#ahead = null;
+    const newest = this.#ahead.claim(applied);
+    if (this.#ahead.empty) this.#ahead = null;
     return newest;
   }
 
@@ -274,6 +269,7 @@ export class RosterFeed implements UpdateFeed, Teller {
     this.#cursorPrefix = cursorPrefix(cursorScope(lineage, this.#source.viewer, this.#only));
     this.#shown = NEVER;
     this.#ahead = null;
+    this.#behind = null;
     // What was shown elsewhere is not known here, so neither is how it differs from what there is now.
     if (this.#start === 'resume') this.#start = 'reset';
     else if (this.resumed) for (const friend of this.#mine()) this.#mark(friend);

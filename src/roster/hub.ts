@@ -17,6 +17,9 @@ import type { RosterOptions } from './update.ts';
  * much, and between two of them there is room for the changes of those who are here already.
  */
 const READINGS_AT_ONCE = 64;
+/** A part of the store may be away for a moment only, as where a slot of a Redis Cluster moves. */
+const SOON_MS = 1_000;
+const NONE: ReadonlySet<number> = new Set();
 
 /** Who watches whom on this node. Opens what a stream needs and closes it with the last stream that needs it. */
 export class Hub {
@@ -59,13 +62,8 @@ export class Hub {
     roster.hold();
     try {
       await this.#opening.get(roster);
-      try {
-        if (known) await roster.freshen();
-        await this.#people.catchUp();
-      } catch (error) {
-        if (!this.#people.stale) throw error;
-      }
-      const feed = new RosterFeed(roster, options, this.#store.clock.now() * 1000);
+      const behind = await this.#renew(known, options.after !== null);
+      const feed = new RosterFeed(roster, options, this.#store.clock.now() * 1000, behind);
       // What has been read may be of other data already than what the caller was told of.
       const sure = feed.resumed && this.#people.lineage === this.#store.lineage();
       if (this.#people.stale && options.after !== null && !sure) {
@@ -95,6 +93,19 @@ export class Hub {
     this.#rosters.clear();
     await Promise.all([...rosters, ...ownFeeds]);
     await this.#people.close();
+  }
+
+  /**
+   * Resolves when a roster that was open before, and all who are watched, are known as they are from now on; while the store
+   * is away with the partitions of which that cannot be said. `again`: not without another attempt, where it is back soon.
+   * Rejects UNAVAILABLE.
+   */
+  async #renew(known: Roster | undefined, again: boolean): Promise<ReadonlySet<number>> {
+    const [list, presence] = await Promise.allSettled([known?.freshen(), this.#people.catchUp()]);
+    const { behind, stale } = this.#people;
+    for (const part of [list, presence]) if (part.status === 'rejected' && !stale) throw part.reason;
+    if (presence.status === 'fulfilled') return NONE;
+    return again && (await this.#people.recovers(SOON_MS)) ? this.#renew(known, false) : behind;
   }
 
   #staleChanged(): void {

@@ -21,7 +21,7 @@ interface Partition {
 
 /** How long to wait before reading again what the store could not give. */
 const RELOAD_RETRY_MS = 250;
-/** Where revisions are not one order: how long after a change it is asked up to where all have been told. */
+/** Of a store that is not gapless: how long after a change it is asked up to where all have been told. */
 const BARRIER_MS = 1_000;
 
 /**
@@ -38,7 +38,8 @@ export class People {
   readonly #lostChoices: LostChoices;
   readonly #onStale: (stale: boolean) => void;
   /** What is being read again, each as its latest attempt stands. */
-  readonly #reloads = new Set<{ attempt: Promise<void> }>();
+  readonly #reloads = new Set<{ readonly partition: number; attempt: Promise<void> }>();
+  readonly #waiting = new Set<() => void>();
   #stale = false;
   #applied: Revision = NEVER;
   #newestTold: Revision = NEVER;
@@ -64,6 +65,25 @@ export class People {
   /** The store is out of reach, or what was missed meanwhile has not been read yet. */
   get stale(): boolean {
     return this.#stale;
+  }
+
+  /** The partitions in which changes are known to be missing here. */
+  get behind(): ReadonlySet<number> {
+    return new Set([...this.#lost, ...[...this.#reloads].map(({ partition }) => partition)]);
+  }
+
+  /** Whether this is not stale any more within `ms`. */
+  recovers(ms: number): Promise<boolean> {
+    if (!this.#stale) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(settle);
+        resolve(!this.#stale);
+      };
+      const timer = setTimeout(settle, ms);
+      this.#waiting.add(settle);
+    });
   }
 
   /** Every change up to this revision, of people watched, has been applied here. It stands still while changes are missing. */
@@ -143,6 +163,7 @@ export class People {
     this.#closed = true;
     clearTimeout(this.#barrier);
     this.#lostChoices.close();
+    for (const settle of [...this.#waiting]) settle();
     const partitions = [...this.#partitions.values()];
     this.#people.clear();
     this.#partitions.clear();
@@ -267,15 +288,15 @@ export class People {
     return this.#lost.size === 0 && this.#reloads.size === 0 && this.#store.unbroken();
   }
 
-  /** What has been told says up to where all have been told only where revisions are one order. */
+  /** What has been told says up to where all have been told only where no gap between partitions goes unnoticed. */
   #advance(): void {
-    if (!this.#store.ordered) this.#planBarrier();
+    if (!this.#store.gapless) this.#planBarrier();
     else if (this.#whole) this.#applied = Math.max(this.#applied, this.#newestTold);
   }
 
   /** One question for all changes of a while, and none while nothing changes. */
   #planBarrier(): void {
-    if (this.#store.ordered || this.#barrier || this.#closed || this.#newestTold <= this.#applied) return;
+    if (this.#store.gapless || this.#barrier || this.#closed || this.#newestTold <= this.#applied) return;
     this.#barrier = setTimeout(() => {
       this.#barrier = undefined;
       this.catchUp().catch((error: unknown) => {
@@ -294,7 +315,7 @@ export class People {
 
   /** Reads again whom changes were missed of, for as long as it takes. */
   async #reload(partition: number, userIds: readonly UserId[] | null): Promise<void> {
-    const reload = { attempt: Promise.resolve() };
+    const reload = { partition, attempt: Promise.resolve() };
     this.#reloads.add(reload);
     this.#updateStale();
     try {
@@ -339,6 +360,7 @@ export class People {
     this.#stale = stale;
     if (!stale && this.#store.ready()) this.#followLineage();
     this.#onStale(stale);
+    for (const settle of [...this.#waiting]) settle();
   }
 
   #followLineage(): string {

@@ -83,9 +83,14 @@ export class NodeLease {
    * tries at once. A node that has not had a lease yet has nothing to lose.
    */
   standing(): boolean {
-    if (!this.#held || this.#silentMs <= this.#terms.ms) return true;
+    if (this.stands) return true;
     void this.#hurry();
     return false;
+  }
+
+  /** The same, and nothing is tried. */
+  get stands(): boolean {
+    return !this.#held || this.#silentMs <= this.#terms.ms;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { badInput } from '../errors.ts';
+import { badInput, unavailable } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type Explanation, explain } from '../presence/explain.ts';
 import type { PresenceRecord, Session, UserId } from '../presence/record.ts';
@@ -194,6 +194,8 @@ export class Presence {
   async #sayGoodbye(userId: UserId, connection: string): Promise<void> {
     for (;;) {
       try {
+        // Nobody waits for it: the lease is not renewed sooner on its behalf, which would move the times of everybody here.
+        if (!this.#lease.stands) throw unavailable('This node has to find the store again first.');
         for (const node of this.#lease.incarnations) {
           await this.records.apply(userId, { type: 'disconnect', binding: { node, connection } });
         }

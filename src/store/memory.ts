@@ -23,7 +23,7 @@ export interface MemoryStoreOptions {
 export class MemoryPresenceStore implements PresenceStore {
   readonly clock: Clock;
   readonly partitions = 1;
-  readonly ordered = true;
+  readonly gapless = true;
   readonly leases: NodeLeases;
   readonly #log: Logger | null;
   readonly #leases: MemoryLeases;

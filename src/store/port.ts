@@ -14,10 +14,11 @@ export interface PresenceStore {
    */
   lineage(): string;
   /**
-   * Whether the revisions of all partitions are one order: who has been told of one has been told of every earlier one, of
-   * whatever partition. Where they are not, only `caughtUp` says up to where everything has been told.
+   * Whether who has been told of a change, or that it was missed, has been told so of every earlier one, of whatever
+   * partition. Where messages can be lost it is not so, for the next one may be of another partition, nor where revisions are
+   * not one order: there only `caughtUp` says up to where everything has been told.
    */
-  readonly ordered: boolean;
+  readonly gapless: boolean;
   /** How many partitions user ids are spread over: fixed for a dataset. */
   readonly partitions: number;
   /** The partition that holds this user: from 0 to `partitions` - 1, the same on every node. */

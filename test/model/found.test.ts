@@ -77,3 +77,20 @@ test('rule 7.4: the cursor of a change that had been missed names no change of a
   };
   expect(await bytesOnMemory(story, 0)).toEqual(await bytesOnMemory(story, 1));
 });
+
+test('rule 7.4: a connection of who hides that closes at a node out of reach moves nobody else in time', async () => {
+  const bound = { ask: 'beat', device: 0, activity: 'ACTIVE', bind: true } as const;
+  const story: Story = {
+    hiding: 'invisible',
+    before: [
+      { ...slot({ open: 'watch', via: 0, only: null, coalesceMs: 0 }), waitMs: 900 },
+      slot({ open: 'tell', telling: { by: 'hidden', via: 1, what: bound } }),
+    ],
+    after: [
+      slot({ open: 'tell', telling: { by: 'open', via: 1, what: bound } }),
+      { ...slot({ open: 'break', via: 1 }), waitMs: 900 },
+      slot({ open: 'part' }, { by: 'hidden', via: 0, what: { ask: 'roam', device: 0, leaving: 'first' } }),
+    ],
+  };
+  expect(await bytesOnMemory(story, 0)).toEqual(await bytesOnMemory(story, 1));
+});

@@ -94,6 +94,8 @@ class CountingGraph extends MemoryFriendGraph {
   /** Lists cannot be read. */
   away = false;
   readings = 0;
+  /** Of those, how many have been answered. */
+  read = 0;
   mostAtOnce = 0;
   #now = 0;
 
@@ -104,7 +106,9 @@ class CountingGraph extends MemoryFriendGraph {
     await new Promise((resolve) => setImmediate(resolve));
     this.#now -= 1;
     if (this.away) throw unavailable('The lists cannot be read.');
-    return super.list(userId);
+    const list = await super.list(userId);
+    this.read += 1;
+    return list;
   }
 }
 
@@ -175,9 +179,9 @@ describe('rosters of a store that loses changes', () => {
     store.barriers = new Promise((resolve) => {
       passBarrier = resolve;
     });
-    const readings = graph.readings;
+    const { read } = graph;
     const watching = rollcall.watchRoster('ada', { only: null, after: cursor, coalesceMs: 0 });
-    await until(() => graph.readings > readings);
+    await until(() => graph.read > read);
     store.loads = new Promise((resolve) => {
       load = resolve;
     });
@@ -209,6 +213,26 @@ describe('rosters of a store that loses changes', () => {
     expect(later.items[0]).toMatchObject({ reset: false, removed: ['cy'], stale: false });
     expect(later.items[0]?.changes.map(({ id }) => id)).toEqual(['dee']);
     for (const reader of [first, resumed, later]) await reader.close();
+  });
+
+  it('rules 4.3, 10.1: a stream that goes on while the store is away shows nobody as they may not be any more', async () => {
+    const first = await watch();
+    const { cursor } = first;
+    await rollcall.heartbeat(user('bob'), beat('b1'));
+    await first.sees('bob', 'ONLINE');
+    store.lose();
+    // Another node may have shown this to whoever has the cursor.
+    await rollcall.setCustomStatus(user('bob'), { text: 'here', emoji: null, expiresAt: null });
+    store.barriers = Promise.reject(unavailable('The store is away.'));
+    store.barriers.catch(() => undefined);
+    const resumed = await watch(cursor);
+    expect(resumed.items).toEqual([{ reset: false, changes: [], removed: [], cursor, stale: true }]);
+    store.barriers = Promise.resolve();
+    store.restore();
+    await resumed.until('the end of the loss', ({ items }) => items.at(-1)?.stale === false);
+    await resumed.until('the text', ({ roster }) => roster.get('bob')?.customStatus?.text === 'here');
+    expect(resumed.items.flatMap(({ changes }) => changes.map(({ id }) => id))).toEqual(['bob']);
+    for (const reader of [first, resumed]) await reader.close();
   });
 
   it('rule 6.4: a cursor of a lineage that ended while nobody was watching is unknown', async () => {

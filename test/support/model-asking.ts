@@ -234,8 +234,8 @@ export class Asks {
     run: (rollcall: RunningRollcall, node: ModelNode) => Promise<[Said, PresenceRecord]>,
   ): Promise<void> {
     let doubtFrom = Number.POSITIVE_INFINITY;
-    const [what, record] = await this.#scene.persistently(via, (rollcall, node, tried) => {
-      doubtFrom = tried === 0 ? this.#scene.plant.now() : doubtFrom;
+    const [what, record] = await this.#scene.persistently(via, (rollcall, node) => {
+      doubtFrom = Math.min(doubtFrom, this.#scene.plant.now());
       return run(rollcall, node);
     });
     this.#scene.truth.answered(user, what, record, doubtFrom);

@@ -14,7 +14,7 @@ const AUDIT_MS: Millis = 10_000;
  */
 export class DistantStore implements PresenceStore {
   readonly clock: Clock;
-  readonly ordered = true;
+  readonly gapless = true;
   readonly partitions: number;
   readonly leases: NodeLeases;
   readonly #store: PresenceStore;

@@ -27,7 +27,7 @@ export interface ModelOptions {
   readonly endless: boolean;
 }
 
-export type Use<T> = (rollcall: RunningRollcall, node: ModelNode, tried: number) => Promise<T>;
+export type Use<T> = (rollcall: RunningRollcall, node: ModelNode) => Promise<T>;
 
 /** What all who take part in a model share. */
 export interface Scene extends Lines {

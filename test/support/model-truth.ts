@@ -34,7 +34,7 @@ export type Said =
 interface Entry {
   readonly what: Said;
   readonly rev: Revision;
-  /** A try before the one that was answered may have been obeyed, from then on. Infinity where there was none. */
+  /** When it was first tried: from then on it may have been obeyed, though the answer came to a later try only. */
   readonly doubtFrom: Millis;
 }
 
@@ -175,8 +175,8 @@ export class ModelTruth {
       const ms = hidden / 1_000 + APART_MS;
       if (shown.status !== 'OFFLINE' || shown.clients.length > 0) return 'is shown, but hides: rule 7.2';
       if ((shown.since ?? 0) > ms || (shown.lastActiveAt ?? 0) > ms) return 'tells of a time of hiding: rule 7.3';
-      const told = this.standing(user, hidden - 1).custom;
-      if (shown.customStatus !== null && shown.customStatus.text !== told) return 'tells a hidden text: rule 7.3';
+      const text = shown.customStatus?.text ?? null;
+      if (text !== null && !this.#mayHaveSaid(user, text, hidden)) return 'tells a hidden text: rule 7.3';
       return null;
     }
     if (shown.status !== 'OFFLINE' || shown.since === null) return null;
@@ -185,20 +185,33 @@ export class ModelTruth {
     return 'is shown gone since a moment at which they were here: rules 2, 10.3';
   }
 
+  /** Whether this text may have stood just before `rev`. */
+  #mayHaveSaid(user: string, text: string, rev: Revision): boolean {
+    if (this.standing(user, rev - 1).custom === text) return true;
+    const entries = this.#entries.get(user) ?? [];
+    return entries.some((entry) => entry.what.said === 'custom' && entry.what.text === text && isInDoubt(entry, rev));
+  }
+
   /** Since which revision the user has been hidden from the viewer at `rev`; null where not. */
   #hiddenSince(user: string, viewer: string, rev: Revision): Revision | null | 'unknown' {
     let since: Revision | null = null;
     for (const entry of this.#entries.get(user) ?? []) {
       const { what } = entry;
       if (what.said !== 'visibility' && what.said !== 'override') continue;
-      // A command that may have been obeyed once already, and one of whose end only the clock knows.
-      if (entry.doubtFrom * 1_000 <= rev + APART_MS * 1_000 && rev < entry.rev) return 'unknown';
-      if (entry.rev > rev) break;
+      // A command that may have been obeyed once already, whatever was answered before it, and one of whose end only the
+      // clock knows.
+      if (isInDoubt(entry, rev)) return 'unknown';
+      if (entry.rev > rev) continue;
       if (what.said === 'override' && what.expiresAt !== null) return 'unknown';
       since = isHidden(this.standing(user, entry.rev), viewer) ? (since ?? entry.rev) : null;
     }
     return since;
   }
+}
+
+/** Whether it may have been obeyed at `rev` already, and was only answered later. */
+function isInDoubt({ rev: answeredAt, doubtFrom }: Entry, rev: Revision): boolean {
+  return doubtFrom * 1_000 <= rev + APART_MS * 1_000 && rev < answeredAt;
 }
 
 export type Final =

@@ -196,7 +196,7 @@ export class ModelWorld implements Scene {
       const node = this.reachable(via + tried);
       if (node) {
         try {
-          return await run(node.rollcall, node, tried);
+          return await run(node.rollcall, node);
         } catch (error) {
           if (!(error instanceof RollcallError) || !mayTryAgain(error)) throw error;
         }

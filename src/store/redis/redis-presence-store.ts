@@ -37,7 +37,7 @@ const RESUBSCRIBED_MS = 5;
 export class RedisPresenceStore implements PresenceStore {
   readonly clock: Clock;
   readonly partitions: number;
-  readonly ordered: boolean;
+  readonly gapless = false;
   readonly leases: NodeLeases;
   readonly #connection: RedisConnection;
   readonly #log: Logger;
@@ -68,7 +68,6 @@ export class RedisPresenceStore implements PresenceStore {
     this.#log = options.logger;
     this.clock = connection.clock;
     this.partitions = options.partitions ?? DEFAULT_PARTITIONS;
-    this.ordered = !connection.sharded;
     this.#names = new Partitions(this.partitions);
     this.#channels = new PartitionChannels(connection, this.#names, parsePublished, () => this.#resubscribed());
     this.#datasets = new DatasetReader(connection, this.#names);
