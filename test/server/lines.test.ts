@@ -229,14 +229,13 @@ describe('requests sent ahead', () => {
   test('rule 15.10: who sends without end and reads nothing is stopped and closed', async () => {
     const line = await raw();
     line.pause();
-    const sent = 100_000;
+    const sent = 1_000_000;
     line.write(HEALTHZ.repeat(sent));
     await served();
-    // It is not read from any more once so many of its answers wait.
+    // Closing while it still sends may cost it what it has not read yet, the 429 among that.
     line.resume();
     await line.ended();
-    expect(line.statuses.at(-1)).toBe(429);
-    expect(line.statuses.length).toBeLessThan(sent);
+    expect(line.statuses.length).toBeLessThan(sent / 100);
     await served();
   });
 });
