@@ -148,7 +148,7 @@ function lengthAskedFor({ arguments: given = [] }: FieldNode, { args }: GraphQLF
   for (const { name, type, defaultValue } of args) {
     const value = given.find((argument) => argument.name.value === name)?.value;
     if (name === 'first') {
-      if (value?.kind === Kind.INT) return Math.min(Number(value.value), LIST_LENGTH);
+      if (value?.kind === Kind.INT) return Math.min(Math.max(Number(value.value), 0), LIST_LENGTH);
       return value === undefined && typeof defaultValue === 'number' ? defaultValue : LIST_LENGTH;
     }
     if (name === 'ids' && isListType(getNullableType(type))) {

@@ -26,6 +26,9 @@ const MAX_REASON_BYTES = 123;
 
 const ID_BYTES = 16;
 
+/** A client that leaves so much unread, and has said as much since it last took all, is not served any further. */
+const MAX_UNREAD_BYTES = 4 * 1_048_576;
+
 /** One open WebSocket. What each of them holds counts: there are tens of thousands. */
 export class Connection implements Outlet, ProtocolSocket {
   /** Random, and never given twice: sessions are bound to it. (A `randomUUID` is put together of twenty strings, all kept.) */
@@ -34,6 +37,8 @@ export class Connection implements Outlet, ProtocolSocket {
   readonly #line: Socket;
   /** What has been written still waits for the other side to read. */
   #busy = false;
+  /** How much had been read when it became so, in bytes. */
+  #readBefore = 0;
   /** Null for nobody. */
   #whenFree: Set<() => void> | null = null;
   #greeting: NodeJS.Timeout | null = null;
@@ -167,6 +172,15 @@ export class Connection implements Outlet, ProtocolSocket {
     this.#socket.terminate();
   }
 
+  /**
+   * Ends it if its client says more and more, which has to be answered, and takes none of the answers: what waits for a reader
+   * is bounded by the roster, but what is asked for is not.
+   */
+  endIfFlooding(): void {
+    if (!this.#busy || this.#line.writableLength < MAX_UNREAD_BYTES) return;
+    if (this.#line.bytesRead - this.#readBefore > MAX_UNREAD_BYTES) this.terminate();
+  }
+
   /** A ping was answered. */
   answered(): void {
     this.#life.answered();
@@ -189,7 +203,9 @@ export class Connection implements Outlet, ProtocolSocket {
    * such write at once, without end as long as something is on its way in it.
    */
   #watchLine(): void {
+    const wasBusy = this.#busy;
     this.#busy = this.#line.writableLength > 0 && this.#line.writable;
+    if (this.#busy && !wasBusy) this.#readBefore = this.#line.bytesRead;
     if (this.#busy) this.#line.write('', () => this.#watchLine());
     else this.#freed();
   }

@@ -118,8 +118,8 @@ export class WebSocketEndpoint {
     rollcall.connectionOpened(connection.id);
     connection.awaitGreeting(this.#parts.initWaitMs ?? INIT_WAIT_MS);
     socket.ended = this.#protocol.opened(connection);
-    const { message, pong, error, close } = this.#listeners;
-    socket.on('message', message).on('pong', pong).on('error', error).on('close', close);
+    const { message, ping, pong, error, close } = this.#listeners;
+    socket.on('message', message).on('ping', ping).on('pong', pong).on('error', error).on('close', close);
   }
 
   /** The same for all sockets. */
@@ -130,10 +130,14 @@ export class WebSocketEndpoint {
       message(data) {
         const connection = linked(this)?.connection;
         if (!connection) return;
+        connection.endIfFlooding();
         endpoint.#protocol.heard(connection, String(data)).catch((error: unknown) => {
           if (isServersMessage(error)) connection.close(CLOSE_BAD_REQUEST, error.message);
           else log.error({ err: error }, 'a message could not be handled');
         });
+      },
+      ping() {
+        linked(this)?.connection?.endIfFlooding();
       },
       pong() {
         linked(this)?.connection?.answered();
@@ -183,6 +187,7 @@ function linked(socket: WebSocket): Linked | null {
 
 interface Listeners {
   message(this: WebSocket, data: RawData): void;
+  ping(this: WebSocket): void;
   pong(this: WebSocket): void;
   error(this: WebSocket, error: Error): void;
   close(this: WebSocket, code: number, reason: Buffer): void;

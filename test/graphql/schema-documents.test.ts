@@ -106,6 +106,11 @@ describe('the bounds on operations', () => {
     ['a page beyond that', pages('100000', 101), 3 + 500 * 101],
     ['a page by a variable', pages('$n', 101), 3 + 500 * 101],
     [
+      'a page beside one of a negative size',
+      pages('500', 101).replace('friends', 'a: friends(first: -2147483648) { nodes { id } } friends'),
+      5 + 500 * 101,
+    ],
+    [
       'fragments',
       `${pages('500', 51).replace('nodes {', 'nodes { ...F')} fragment F on User { ${'id '.repeat(50)} }`,
       3 + 500 * 101,

@@ -224,6 +224,33 @@ test('WebSocket: a socket from which nothing comes any more is ended, and what i
   await until('let go of', () => watching === 0);
 });
 
+test('rule 9.4: WebSocket: who asks without end and reads none of the answers is cut off', async () => {
+  const socket = await dial(
+    'GET /graphql HTTP/1.1',
+    'Host: localhost',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Protocol: graphql-transport-ws',
+  );
+  await once(socket, 'data');
+  socket.pause();
+  const closed = new Promise<void>((resolve) => {
+    socket.once('close', () => resolve());
+  });
+  const ping = frame(JSON.stringify({ type: 'ping', payload: { text: 'x'.repeat(60_000) } }));
+  // 60 MB, each of which would wait here for a reader.
+  for (let sent = 0; sent < 1_000 && !socket.destroyed; sent++) {
+    if (socket.write(ping)) continue;
+    const drained = new Promise<void>((resolve) => {
+      socket.once('drain', resolve);
+    });
+    await Promise.race([drained, closed]);
+  }
+  await closed;
+});
+
 test('what fails unexpectedly is masked, told to the log, and ends nothing else', async () => {
   const query = '{ viewer { id explanation { reason } } }';
   const masked = { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } };
