@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 import { toBinary } from './binary-text.ts';
 import { type Coerce, compileInput, UNUSUAL } from './compiled-input.ts';
-import { compileOutput, fieldsOf, needsNoInfo, type Write } from './compiled-selection.ts';
+import { compileOutput, fieldsOf, NotAwaited, needsNoInfo, type Write } from './compiled-selection.ts';
 import type { GraphQLContext } from './context.ts';
 import type { PreparedOperation } from './documents.ts';
 import { executeOperation, type OperationArguments } from './execute.ts';
@@ -49,12 +49,13 @@ export class CompiledOperations {
     const compiled = this.#compiledFor(prepared);
     const args = compiled?.argumentsFrom(operation.variables ?? NOTHING) ?? null;
     if (compiled === null || args === null) return executeOperation(operation);
-    return this.#run(compiled, args, operation);
+    return this.#run(compiled, args, prepared, operation);
   }
 
   async #run(
     compiled: CompiledOperation,
     args: Values,
+    prepared: PreparedOperation,
     operation: OperationArguments,
   ): Promise<string | ExecutionResult> {
     let value: unknown;
@@ -67,7 +68,9 @@ export class CompiledOperations {
     }
     try {
       return toBinary(`${compiled.before}${compiled.write(value, operation.context)}}}`);
-    } catch {
+    } catch (error) {
+      // It would be asked for twice each time.
+      if (error instanceof NotAwaited) this.#compiled.set(prepared.operation, null);
       return this.#replay(operation, () => value);
     }
   }

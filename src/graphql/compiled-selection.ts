@@ -84,6 +84,15 @@ export function compileOutput(
 /** Not an error of anybody: it says that the value is left to plain execution. */
 class Unwritten extends Error {}
 
+/** It cannot be written until something has come. */
+export class NotAwaited extends Unwritten {}
+
+/** Plain execution asks for it again and waits: what became of this one is nobody's business, its failure either. */
+function notAwaited(promise: object): NotAwaited {
+  Promise.resolve(promise).catch(() => {});
+  return new NotAwaited();
+}
+
 function orNull(write: Write): Write {
   return (value, context) => (value === null || value === undefined ? 'null' : write(value, context));
 }
@@ -100,7 +109,7 @@ function writeList(value: unknown, context: GraphQLContext, write: Write): strin
 
 function compileLeaf(type: GraphQLLeafType): Write {
   const serialize: Write = (value) => {
-    if (typeof value === 'object' && value !== null && 'then' in value) throw new Unwritten();
+    if (typeof value === 'object' && value !== null && 'then' in value) throw notAwaited(value);
     const serialized: unknown = type.serialize(value);
     if (serialized === null || serialized === undefined) throw new Unwritten();
     return JSON.stringify(serialized);
@@ -143,7 +152,8 @@ function compileObject(type: GraphQLObjectType, nodes: readonly FieldNode[], fra
     fields.push({ ...field, before: `${fields.length === 0 ? '{' : ','}"${key}":` });
   }
   return orNull((value, context) => {
-    if (typeof value !== 'object' || value === null || value instanceof Error || 'then' in value) throw new Unwritten();
+    if (typeof value !== 'object' || value === null || value instanceof Error) throw new Unwritten();
+    if ('then' in value) throw notAwaited(value);
     let text = '';
     for (const { before, read, write } of fields) {
       text += before;

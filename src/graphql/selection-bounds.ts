@@ -32,6 +32,8 @@ export interface SelectionBounds {
 export const DEFAULT_BOUNDS: SelectionBounds = { depth: 20, fields: 500, cost: 50_000 };
 /** What a list is taken to hold where the document does not say: the most that most of them can. */
 const LIST_LENGTH = MAX_PAGE;
+/** An answer repeats an alias for each entry of a list: the cost counts values, not what they are called. */
+const MAX_ALIAS_LENGTH = 100;
 /** Fragments in one document: to compare them all with each other takes time that grows with the square of their number. */
 export const MAX_FRAGMENTS = 50;
 /** Fields that are loaded: those of Query, Mutation and Subscription, and those that take arguments. */
@@ -119,6 +121,10 @@ function boundSelections(context: ValidationContext, bounds: SelectionBounds): A
     context.reportError(new GraphQLError(message, { nodes: node }));
 
   return {
+    Field({ alias }) {
+      if (alias && alias.value.length > MAX_ALIAS_LENGTH)
+        refuse(alias, `An alias may have at most ${MAX_ALIAS_LENGTH} characters.`);
+    },
     Document(node) {
       const fragments = node.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
       const [excess] = fragments.slice(MAX_FRAGMENTS);

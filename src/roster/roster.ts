@@ -9,6 +9,7 @@ import type { People } from './people.ts';
 import type { Person, Watcher } from './person.ts';
 import type { Rounds } from './rounds.ts';
 
+const NOBODY: readonly Person[] = [];
 /** How long to wait before reading a friend list again that the graph could not give. */
 const REFRESH_RETRY_MS = 250;
 
@@ -41,6 +42,8 @@ export class Roster implements Watcher, FeedSource {
   /** Watched already, but not on the list yet. */
   #coming: ReadonlySet<UserId> | null = null;
   #unlisten: (() => Promise<void>) | null = null;
+  /** Taken off already, by a list that could not be taken over in all else: its version is not that of the roster. */
+  #left: readonly Person[] = NOBODY;
   /** A change was told of, and no reading that would show it has begun. */
   #outdated = false;
   /** The last reading that was asked for, while it is under way. */
@@ -102,6 +105,8 @@ export class Roster implements Watcher, FeedSource {
 
   add(feed: RosterFeed): void {
     this.#feeds = this.#feeds.concat(feed);
+    // It has gone by the version of the list before.
+    for (const person of this.#left) feed.drop(person);
   }
 
   news(feed: RosterFeed): void {
@@ -193,12 +198,12 @@ export class Roster implements Watcher, FeedSource {
     const added = ids.filter((id) => !before.has(id));
     const removed = this.#leavers(ids);
     // Who is gone goes at once, even when whoever is new cannot be loaded now.
-    const told = new Set(this.#feeds);
     if (removed.length > 0) {
+      this.#left = this.#left.concat(removed);
       for (const { id } of removed) before.delete(id);
       this.#friends = [...before.values()];
       people.unwatch(removed, this);
-      for (const feed of told) for (const person of removed) feed.drop(person);
+      for (const feed of this.#feeds) for (const person of removed) feed.drop(person);
     }
     this.#coming = new Set(added);
     try {
@@ -216,8 +221,6 @@ export class Roster implements Watcher, FeedSource {
       if (newcomers.length > 0) this.#friends = this.#friends.concat(newcomers).sort((a, b) => (a.id < b.id ? -1 : 1));
       this.#follow(list);
       for (const feed of this.#feeds) {
-        // One that began meanwhile has gone by the list before.
-        if (!told.has(feed)) for (const person of removed) feed.drop(person);
         for (const person of newcomers) feed.mark(person);
         for (const person of again) feed.mark(person);
       }
@@ -228,6 +231,7 @@ export class Roster implements Watcher, FeedSource {
 
   #follow(list: FriendList): void {
     this.#list = this.#expected > 0 ? list : null;
+    this.#left = NOBODY;
     if (list.version === this.#version) return;
     this.#version = list.version;
     this.#versionText = writeRevision(list.version);

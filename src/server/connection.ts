@@ -9,7 +9,7 @@ import type { Caller } from '../service/api.ts';
 import type { Identity } from './auth.ts';
 import type { Deadline } from './deadline.ts';
 import type { Allowance } from './limits.ts';
-import type { LibraryContext, Outlet } from './outlet.ts';
+import type { Held, LibraryContext, Outlet } from './outlet.ts';
 import { SignOfLife } from './sign-of-life.ts';
 import { textFrame } from './text-frame.ts';
 import { callAtTokenEnd, hasEnded } from './token-end.ts';
@@ -25,9 +25,10 @@ export const CLOSE_TRY_LATER = 1013;
 const MAX_REASON_BYTES = 123;
 
 const ID_BYTES = 16;
+const NOTHING: readonly Held[] = [];
 
-/** A client that leaves so much unread, and has said as much since it last took all, is not served any further. */
-const MAX_UNREAD_BYTES = 4 * 1_048_576;
+/** A client that has said so much since it last took all that was for it is not served any further, in bytes. */
+const MAX_SAID_UNREAD = 4 * 1_048_576;
 
 /** One open WebSocket. What each of them holds counts: there are tens of thousands. */
 export class Connection implements Outlet, ProtocolSocket {
@@ -41,6 +42,7 @@ export class Connection implements Outlet, ProtocolSocket {
   #readBefore = 0;
   /** Null for nobody. */
   #whenFree: Set<() => void> | null = null;
+  #held: readonly Held[] = NOTHING;
   #greeting: NodeJS.Timeout | null = null;
   #heard: ((data: string) => Promise<void>) | null = null;
   /** Null until it has signed in, which it may never do. */
@@ -120,6 +122,7 @@ export class Connection implements Outlet, ProtocolSocket {
     this.#tokenEnd?.cancel();
     if (this.caller) this.#allowance?.giveBack(this.caller.userId);
     this.#allowance = null;
+    for (const stream of this.#held) stream.end();
     this.#freed();
   }
 
@@ -151,6 +154,20 @@ export class Connection implements Outlet, ProtocolSocket {
     this.#put(textFrame(text));
   }
 
+  hold(stream: Held): void {
+    this.#held = this.#held.concat(stream);
+    if (this.#socket.readyState === this.#socket.CLOSED) stream.end();
+  }
+
+  letGo(stream: Held): void {
+    if (this.#held.includes(stream)) this.#held = this.#held.filter((other) => other !== stream);
+  }
+
+  /** How many streams are held. */
+  get holding(): number {
+    return this.#held.length;
+  }
+
   onFree(listener: () => void): void {
     this.#whenFree ??= new Set();
     this.#whenFree.add(listener);
@@ -177,8 +194,7 @@ export class Connection implements Outlet, ProtocolSocket {
    * is bounded by the roster, but what is asked for is not.
    */
   endIfFlooding(): void {
-    if (!this.#busy || this.#line.writableLength < MAX_UNREAD_BYTES) return;
-    if (this.#line.bytesRead - this.#readBefore > MAX_UNREAD_BYTES) this.terminate();
+    if (this.#busy && this.#line.bytesRead - this.#readBefore > MAX_SAID_UNREAD) this.terminate();
   }
 
   /** A ping was answered. */

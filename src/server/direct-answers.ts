@@ -69,11 +69,12 @@ export class DirectAnswers {
     connection: Connection,
     library: LibraryContext,
   ): Promise<void> {
-    library.subscriptions[id] = null;
+    // It may be used for something else once the client has no more use for this.
+    const mark = {};
+    library.subscriptions[id] = mark;
     try {
       const result = await this.#operations.run(prepared, operation);
-      // The client has no more use for it.
-      if (!(id in library.subscriptions)) return;
+      if (library.subscriptions[id] !== mark) return;
       const named = toBinary(JSON.stringify(id));
       const payload = typeof result === 'string' ? result : toBinary(JSON.stringify(payloadOf(result)));
       const sent = connection.sendBoth(
@@ -83,7 +84,7 @@ export class DirectAnswers {
       // Who does not read has it under way still.
       if (sent) await sent;
     } finally {
-      delete library.subscriptions[id];
+      if (library.subscriptions[id] === mark) delete library.subscriptions[id];
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { inOnePiece, toBinary } from '../graphql/binary-text.ts';
 import type { TextStream } from '../graphql/text-stream.ts';
-import type { LibraryContext } from './outlet.ts';
+import type { Held, LibraryContext } from './outlet.ts';
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
@@ -13,7 +13,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
  * part of what a stream would cost in memory: the library's loop over an iterator keeps the message that asked for the
  * stream, its query and variables, for as long as it waits; one that waits for what nobody can give is collected.
  */
-export class DirectStream implements AsyncIterableIterator<ExecutionResult, undefined, undefined> {
+export class DirectStream implements AsyncIterableIterator<ExecutionResult, undefined, undefined>, Held {
   readonly #id: string;
   readonly #texts: TextStream;
   readonly #library: LibraryContext;
@@ -28,6 +28,7 @@ export class DirectStream implements AsyncIterableIterator<ExecutionResult, unde
     this.#library = library;
     this.#refusalOf = refusalOf;
     this.#before = inOnePiece(`{"id":${toBinary(JSON.stringify(id))},"type":"next","payload":`);
+    library.extra.hold(this);
   }
 
   /** Called once, when the library is ready. */
@@ -38,8 +39,15 @@ export class DirectStream implements AsyncIterableIterator<ExecutionResult, unde
   }
 
   async return(): Promise<IteratorResult<ExecutionResult, undefined>> {
+    this.#library.extra.letGo(this);
     await this.#texts.end();
     return DONE;
+  }
+
+  /** Without a word to the client. Idempotent. */
+  end(): void {
+    this.#library.extra.letGo(this);
+    void this.#texts.end();
   }
 
   [Symbol.asyncIterator](): this {
@@ -48,6 +56,11 @@ export class DirectStream implements AsyncIterableIterator<ExecutionResult, unde
 
   /** Writes what there is to write if the line is free, else as soon as it is. Never throws: a failure ends the stream. */
   readonly #flush = (): void => {
+    // A client that has taken its id for something else cannot end it any more.
+    if (this.#library.subscriptions[this.#id] !== this) {
+      this.end();
+      return;
+    }
     if (!this.#library.extra.free) {
       this.#library.extra.onFree(this.#flush);
       return;
@@ -62,15 +75,14 @@ export class DirectStream implements AsyncIterableIterator<ExecutionResult, unde
     } catch (error) {
       const errors = JSON.stringify([this.#refusalOf(error)]);
       this.#end(`"error","payload":${toBinary(errors)}}`);
-      void this.#texts.end();
     }
   };
 
-  /** The last message, which ends with `rest`, unless the library has been told of the end already: by the client, or by that of the connection. */
+  /** The last message, which ends with `rest`. */
   #end(rest: string): void {
     const { extra: outlet, subscriptions } = this.#library;
-    if (subscriptions[this.#id] !== this) return;
     delete subscriptions[this.#id];
+    this.end();
     outlet.write(`{"id":${toBinary(JSON.stringify(this.#id))},"type":${rest}`);
   }
 }

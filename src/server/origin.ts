@@ -31,7 +31,7 @@ export function createBrowserRules(config: RulesConfig): BrowserRules {
       if (host === undefined) return httpVersion === '1.0' ? null : MISSING_HOST;
       if (host === lastAllowed) return null;
       // Addresses are made of it.
-      if (!URL.canParse(`http://${host}/`)) return NO_HOST;
+      if (MORE_THAN_HOST.test(host) || !URL.canParse(`http://${host}/`)) return NO_HOST;
       // Where anybody can sign in as anybody, nothing but the way to us keeps strangers out.
       if (auth.mode === 'dev' && !isOurName(host, config)) return WRONG_HOST;
       lastAllowed = host;
@@ -40,6 +40,8 @@ export function createBrowserRules(config: RulesConfig): BrowserRules {
   };
 }
 
+/** What in an address stands beside the host and its port. */
+const MORE_THAN_HOST = /[@/?#\\]/;
 const MISSING_HOST: Refusal = { status: 400, reason: 'The Host header is missing.' };
 const NO_HOST: Refusal = { status: 400, reason: 'The Host header names no host.' };
 const WRONG_HOST: Refusal = {

@@ -1,3 +1,8 @@
+/** What must not outlive its connection. */
+export interface Held {
+  end(): void;
+}
+
 /** Where messages go out, one line for all streams of a connection. */
 export interface Outlet {
   /** What was written before is out. */
@@ -6,6 +11,9 @@ export interface Outlet {
   onFree(listener: () => void): void;
   /** One message, as a binary string. */
   write(text: string): void;
+  /** The stream is ended with the connection, unless it is let go of before. */
+  hold(stream: Held): void;
+  letGo(stream: Held): void;
 }
 
 /** What the library of the protocol keeps account of for one connection. */

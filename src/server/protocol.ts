@@ -96,7 +96,8 @@ function openLibrary(parts: ProtocolParts): Server<Connection> {
       try {
         if (!connection.mayAsk()) throw expired();
         // The operation that is asked for is among them already.
-        if (Object.keys(library.subscriptions).length > operationsPerSocket) {
+        const count = Math.max(Object.keys(library.subscriptions).length, connection.holding + 1);
+        if (count > operationsPerSocket) {
           throw limitExceeded(`One connection can have ${operationsPerSocket} operations under way at once.`);
         }
         const limited = connection.caller && limits.operations.begin(connection.caller.userId);

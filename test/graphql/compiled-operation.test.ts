@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { getOperationAST, parse, validate } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { unavailable } from '../../src/errors.ts';
 import { CompiledOperations } from '../../src/graphql/compiled-operation.ts';
 import { executeOperation, type OperationArguments } from '../../src/graphql/execute.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
@@ -205,5 +206,27 @@ describe('what is compiled', () => {
     const result = await operations.run({ document, operation }, { schema, document, variables, context });
     expect(result).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT', argument: 'sessionId' } }] });
     expect(calls).toBe(1);
+  });
+
+  it('leaves to the executor what has to be waited for, whatever becomes of it', async () => {
+    const operations = new CompiledOperations(schema);
+    const document = parse('mutation ($input: AddFriendInput!) { addFriend(input: $input) { viewer { id } } }');
+    const operation = getOperationAST(document);
+    if (!operation) throw new Error('There is one operation.');
+    let loads = 0;
+    const rollcall = new Proxy(world.rollcall, {
+      get: (target, name) => {
+        if (name !== 'record') return Reflect.get(target, name) as unknown;
+        loads += 1;
+        return () => Promise.reject(unavailable('The store cannot be reached at the moment.'));
+      },
+    });
+    const context = { rollcall, caller: { userId: 'ada', admin: false, connection: null } };
+    const variables = { input: { userId: 'bob' } };
+    for (const loaded of [2, 3]) {
+      const result = await operations.run({ document, operation }, { schema, document, variables, context });
+      expect(result).toMatchObject({ errors: [{ extensions: { code: 'UNAVAILABLE' } }] });
+      expect(loads).toBe(loaded);
+    }
   });
 });

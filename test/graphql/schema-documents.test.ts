@@ -122,7 +122,13 @@ describe('the bounds on operations', () => {
     expect(refusal(query)).toEqual([costs(cost)]);
   });
 
+  test('bound what is said for each entry', () => {
+    const asks = (length: number): string => `{ viewer { ${'a'.repeat(length)}: id } }`;
+    expect(refusal(asks(101))).toEqual(['query: An alias may have at most 100 characters.']);
+  });
+
   test.each([
+    ['an alias as long as can be', `{ viewer { ${'a'.repeat(100)}: id } }`],
     ['a small page', pages('50', 480)],
     ['the page of default size', `{ viewer { friends { nodes { ${'id '.repeat(480)} } } } }`],
     ['a few people', `{ users(ids: ["a", "b"]) { ${'id '.repeat(480)} } }`],

@@ -166,6 +166,11 @@ describe('names', () => {
     },
   );
 
+  test.each(['a:b@localhost', 'localhost?x', 'localhost/x', 'localhost#x', 'localhost\\x'])(
+    'rule 15.3: %s is no name',
+    async (host) => expect(await askBy(host, server, '/graphql')).toBe(400),
+  );
+
   test('rule 15.3: names of allowed origins are ours, and with tokens any name is', async () => {
     expect(await askBy('app.example:4000', listed)).toBe(200);
     expect(await askBy('other.example', listed)).toBe(421);

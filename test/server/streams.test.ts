@@ -251,6 +251,31 @@ test('rule 9.4: WebSocket: who asks without end and reads none of the answers is
   await closed;
 });
 
+test('WebSocket: an id that is used again before its first use has begun leaves nothing open', async () => {
+  const socket = await dial(
+    'GET /graphql HTTP/1.1',
+    'Host: localhost',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Protocol: graphql-transport-ws',
+  );
+  await once(socket, 'data');
+  socket.write(frame('{"type":"connection_init","payload":{"authorization":"ada"}}'));
+  await once(socket, 'data');
+  const subscribe = JSON.stringify({
+    id: '1',
+    type: 'subscribe',
+    payload: { query: 'subscription { friendsPresence { cursor } }' },
+  });
+  const complete = '{"id":"1","type":"complete"}';
+  socket.write(Buffer.concat([frame(subscribe), frame(complete), frame(subscribe)]));
+  await until('both begun', () => rosters.length === 2);
+  socket.destroy();
+  await until('let go of', () => rosters.every(({ ended }) => ended));
+});
+
 test('what fails unexpectedly is masked, told to the log, and ends nothing else', async () => {
   const query = '{ viewer { id explanation { reason } } }';
   const masked = { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } };

@@ -197,6 +197,23 @@ describe('rosters of a store that loses changes', () => {
     for (const reader of [first, second]) await reader.close();
   });
 
+  it('rules 6.1, 8.7: a stream that begins while who is new cannot be loaded is told who has left', async () => {
+    const first = await watch();
+    const { cursor } = first;
+    store.lose();
+    store.loads = Promise.reject(unavailable('The store cannot be reached at the moment.'));
+    store.loads.catch(() => {});
+    await rollcall.syncFriends(backend, 'ada', ['bob', 'dee']);
+    await first.until('who has left', ({ items }) => items.some(({ removed }) => removed.includes('cy')));
+    const second = await watch(cursor);
+    await second.until('who has left', ({ items }) => items.some(({ removed }) => removed.includes('cy')));
+    store.loads = Promise.resolve();
+    store.restore();
+    await second.until('the new friend', ({ roster }) => roster.has('dee'));
+    expect(second.roster.has('cy')).toBe(false);
+    for (const reader of [first, second]) await reader.close();
+  });
+
   it('rules 10.1, 10.2: while the store is away a stream goes on only where nothing is unknown of the list', async () => {
     const first = await watch();
     const { cursor } = first;
